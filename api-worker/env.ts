@@ -1,0 +1,27 @@
+import type { Context } from 'hono';
+import type { Principal } from './auth/principal.ts';
+import type { RequestOutcome } from './metering/outcome.ts';
+
+/** The bindings of wrangler.api.toml. Secrets may be unset; an unset POSTHOG_API_KEY turns analytics off. */
+export type Env = Omit<ApiBindings, 'OPENROUTER_API_KEY' | 'POSTHOG_API_KEY'> & {
+  OPENROUTER_API_KEY?: string;
+  POSTHOG_API_KEY?: string;
+  /** Time limits and retries in milliseconds and counts, see upstream/policy.ts; unset: its defaults. */
+  UPSTREAM_HEADERS_TIMEOUT_MS?: string;
+  UPSTREAM_FIRST_EVENT_TIMEOUT_MS?: string;
+  UPSTREAM_RETRIES?: string;
+  STREAM_COMMIT_AFTER_MS?: string;
+};
+
+/** What middleware learns about a request and hands on. */
+export type Variables = {
+  requestId: string;
+  /** When the request arrived, Unix ms. */
+  arrivedAt: number;
+  principal: Principal;
+  /** Set by routes that answer from the upstream: settles after the last byte. */
+  outcome?: Promise<RequestOutcome>;
+};
+
+export type App = { Bindings: Env; Variables: Variables };
+export type AppContext = Context<App>;

@@ -1,0 +1,35 @@
+import { cors } from 'hono/cors';
+import { secureHeaders } from 'hono/secure-headers';
+import type { Env } from '../env.ts';
+
+/** Names of a comma-separated variable, trimmed, without empty ones. */
+export function listOf(variable: string): string[] {
+  return variable
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
+}
+
+/** What browsers are told on every answer: JSON and event streams, to be neither framed, sniffed nor executed. */
+export const securityHeaders = secureHeaders({
+  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  crossOriginResourcePolicy: 'cross-origin',
+});
+
+/** CORS for exactly the origins in ALLOWED_ORIGINS, preflight included; any other gets no permission. */
+export const crossOrigin = cors({
+  origin: (origin, c) => (listOf((c.env as Env).ALLOWED_ORIGINS).includes(origin) ? origin : null),
+  allowMethods: ['GET', 'POST', 'OPTIONS'],
+  exposeHeaders: [
+    'x-request-id',
+    'x-gateway-model',
+    'x-gateway-attempts',
+    'openai-processing-ms',
+    'retry-after',
+    'retry-after-ms',
+    'x-ratelimit-limit-requests',
+    'x-ratelimit-remaining-requests',
+    'x-ratelimit-reset-requests',
+  ],
+  maxAge: 86_400,
+});

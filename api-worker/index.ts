@@ -1,0 +1,6 @@
+import { app } from './app.ts';
+import type { Env } from './env.ts';
+
+export { AccountLimiter } from './limits/account-limiter.ts';
+
+export default { fetch: app.fetch } satisfies ExportedHandler<Env>;

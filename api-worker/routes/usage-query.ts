@@ -1,0 +1,68 @@
+import * as z from 'zod';
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DEFAULT_SPAN_MS = 30 * DAY_MS;
+
+/** What usage can be grouped by, with the rollup column behind each. */
+export const GROUPS = ['model', 'key', 'day', 'hour'] as const;
+export type Group = (typeof GROUPS)[number];
+
+/** `2026-11-01` (midnight UTC) or `2026-11-01T08:30:00Z`, as Unix ms. */
+const instant = z.union([z.iso.date(), z.iso.datetime({ offset: true })]).transform((text) => Date.parse(text));
+
+/** The query of GET /usage: `start` inclusive, `end` exclusive, both widened to whole hours. */
+export const UsageQuery = z
+  .object({
+    start: instant.optional(),
+    end: instant.optional(),
+    group_by: z
+      .string()
+      .transform((text) => text.split(',').map((name) => name.trim()))
+      .pipe(z.array(z.enum(GROUPS)))
+      .transform((groups) => GROUPS.filter((group) => groups.includes(group)))
+      .optional(),
+  })
+  .transform(({ start, end, group_by }) => {
+    const until = end ?? Date.now();
+    const to = Math.ceil(until / HOUR_MS) * HOUR_MS;
+    const from = Math.floor((start ?? until - DEFAULT_SPAN_MS) / HOUR_MS) * HOUR_MS;
+    return { from, to, groups: group_by ?? [] };
+  });
+export type UsageQuery = z.infer<typeof UsageQuery>;
+
+const COLUMNS: Record<Group, string> = {
+  model: 'model',
+  key: 'key_id AS key',
+  day: `strftime('%Y-%m-%d', period / 1000, 'unixepoch') AS day`,
+  hour: `strftime('%Y-%m-%dT%H:00:00Z', period / 1000, 'unixepoch') AS hour`,
+};
+
+/** The sums of an answer row. */
+export const SUMS = [
+  'requests',
+  'errors',
+  'input_tokens',
+  'output_tokens',
+  'cached_tokens',
+  'reasoning_tokens',
+  'cost_nano_usd',
+] as const;
+
+/**
+ * The SQL for one account's usage, bound to (user_id, from, to). Whole days without hours are read
+ * from the daily rollup, which has a twenty-fourth of the rows.
+ */
+export function usageSql({ from, to, groups }: UsageQuery): string {
+  const daily = from % DAY_MS === 0 && to % DAY_MS === 0 && !groups.includes('hour');
+  const source = daily ? 'day AS period FROM usage_rollups_daily' : 'hour AS period FROM usage_rollups_hourly';
+  const period = daily ? 'day' : 'hour';
+  const names = groups.map((group) => COLUMNS[group]);
+  const sums = SUMS.map((sum) => `coalesce(sum(${sum}), 0) AS ${sum}`);
+  const order =
+    groups.length > 0
+      ? `GROUP BY ${groups.map((_, n) => n + 1).join(', ')} ORDER BY ${groups.map((_, n) => n + 1).join(', ')}`
+      : '';
+  return `SELECT ${[...names, ...sums].join(', ')}
+            FROM (SELECT *, ${source} WHERE user_id = ?1 AND ${period} >= ?2 AND ${period} < ?3) ${order}`;
+}

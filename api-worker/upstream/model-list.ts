@@ -1,0 +1,65 @@
+import * as z from 'zod';
+import type { Env } from '../env.ts';
+
+const FRESH_MS = 10 * 60_000;
+const TIMEOUT_MS = 10_000;
+const PAGES_MAX = 20;
+const KV_KEY = 'models';
+
+const UpstreamModel = z.object({ id: z.string(), created: z.number().catch(0) });
+const Page = z.object({
+  data: z.array(z.unknown()),
+  links: z.object({ next: z.string().nullish() }).nullish().catch(null),
+});
+const Cached = z.object({ fetchedAt: z.number(), models: z.array(UpstreamModel) });
+
+/** A model as OpenRouter lists it, as far as we read it. `created` in Unix seconds. */
+export type UpstreamModel = z.infer<typeof UpstreamModel>;
+
+/**
+ * The upstream's models from KV, at most 10 minutes old; an older list is served as it is while a new
+ * one is fetched behind it, so that an upstream that is down takes no model away.
+ *
+ * @param keepAlive takes work that the caller does not wait for (`ctx.waitUntil`).
+ * @throws when there is no list in KV and none can be fetched.
+ */
+export async function modelList(env: Env, keepAlive: (work: Promise<unknown>) => void): Promise<UpstreamModel[]> {
+  const cached = Cached.safeParse(await env.CACHE.get(KV_KEY, 'json').catch(() => null));
+  if (!cached.success) return refresh(env, keepAlive);
+  if (Date.now() - cached.data.fetchedAt > FRESH_MS) keepAlive(refresh(env, keepAlive).catch(() => undefined));
+  return cached.data.models;
+}
+
+async function refresh(env: Env, keepAlive: (work: Promise<unknown>) => void): Promise<UpstreamModel[]> {
+  const models = await fetchModels(env);
+  const write = env.CACHE.put(KV_KEY, JSON.stringify({ fetchedAt: Date.now(), models }));
+  keepAlive(write.catch(() => undefined));
+  return models;
+}
+
+async function fetchModels(env: Env): Promise<UpstreamModel[]> {
+  const models: UpstreamModel[] = [];
+  let url: string | null = `${env.UPSTREAM_BASE_URL}/models`;
+  for (let pages = 0; url !== null && pages < PAGES_MAX; pages += 1) {
+    const response: Response = await fetch(url, {
+      headers: { authorization: `Bearer ${env.OPENROUTER_API_KEY ?? ''}` },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (!response.ok) throw new Error(`model list: upstream answered ${response.status}`);
+    const page: z.infer<typeof Page> = Page.parse(await response.json());
+    for (const entry of page.data) {
+      const model = UpstreamModel.safeParse(entry);
+      if (model.success) models.push(model.data);
+    }
+    url = nextPage(page.links?.next ?? null, url);
+  }
+  if (models.length === 0) throw new Error('model list: upstream listed none');
+  return models;
+}
+
+/** Only within the upstream's own origin: our key goes with the request. */
+function nextPage(next: string | null, current: string): string | null {
+  if (next === null) return null;
+  const url = new URL(next, current);
+  return url.origin === new URL(current).origin ? url.href : null;
+}

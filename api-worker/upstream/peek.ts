@@ -1,0 +1,99 @@
+import { AttemptFailure, refusal } from './failure.ts';
+
+/** A JSON body up to this size is seen whole before it is sent on, so that an error under a 200 is one. */
+const JSON_PEEK_BYTES = 256 * 1024;
+
+/** What was read of a body to judge it, and whether that was all. */
+export interface Peeked {
+  bytes: Uint8Array;
+  ended: boolean;
+}
+
+type Judgement = 'more' | 'good' | AttemptFailure;
+
+/**
+ * Reads a body until its first event (of a stream) or its JSON is whole, and lets go of it. The only
+ * place on the way of an answer where JavaScript sees a chunk.
+ *
+ * @throws AttemptFailure when what came first is an error, nothing, or a broken connection.
+ */
+export async function peek(body: ReadableStream<Uint8Array>, contentType: string): Promise<Peeked> {
+  const judge = contentType.includes('text/event-stream') ? judgeEvents : judgeJson;
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  const chunks: Uint8Array[] = [];
+  let text = '';
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (value) {
+        chunks.push(value);
+        text += decoder.decode(value, { stream: true });
+      }
+      const judgement = judge(text, done);
+      if (judgement instanceof AttemptFailure) throw judgement;
+      if (judgement === 'good') return { bytes: concat(chunks), ended: done };
+    }
+  } catch (error) {
+    throw error instanceof AttemptFailure ? error : new AttemptFailure('network', { cause: error });
+  } finally {
+    reader.releaseLock();
+  }
+}
+
+/** An event's end is a blank line, under any of the three line ends that SSE allows. */
+const EVENT_END = /\r\n\r\n|\n\n|\r\r/g;
+
+function judgeEvents(text: string, ended: boolean): Judgement {
+  let start = 0;
+  for (const end of text.matchAll(EVENT_END)) {
+    const judgement = judgeEvent(text.slice(start, end.index));
+    if (judgement !== 'more') return judgement;
+    start = end.index + end[0].length;
+  }
+  if (!ended) return 'more';
+  const last = judgeEvent(text.slice(start));
+  return last === 'more' ? new AttemptFailure('empty') : last;
+}
+
+/** Comments and other fields say nothing yet; `[DONE]` before any event is an empty stream. */
+function judgeEvent(event: string): Judgement {
+  const data = event
+    .split(/\r\n|\n|\r/)
+    .filter((line) => line.startsWith('data:'))
+    .map((line) => line.slice(5).trimStart())
+    .join('\n');
+  if (data === '') return 'more';
+  if (data === '[DONE]') return new AttemptFailure('empty');
+  return errorIn(data) ?? 'good';
+}
+
+function judgeJson(text: string, ended: boolean): Judgement {
+  if (!ended) return text.length > JSON_PEEK_BYTES ? 'good' : 'more';
+  const json = text.trim();
+  if (json === '') return new AttemptFailure('empty');
+  // Nothing was sent yet: an answer that was cut short is one more failed attempt.
+  if (!json.endsWith('}') && !json.endsWith(']')) return new AttemptFailure('network');
+  return json.includes('"error"') ? (errorIn(json) ?? 'good') : 'good';
+}
+
+function errorIn(json: string): AttemptFailure | null {
+  try {
+    const body = JSON.parse(json) as { error?: unknown } | null;
+    return body?.error ? refusal(body, 200, null) : null;
+  } catch {
+    return new AttemptFailure('network');
+  }
+}
+
+function concat(chunks: readonly Uint8Array[]): Uint8Array {
+  const [first] = chunks;
+  if (chunks.length === 1 && first) return first;
+  const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.byteLength, 0));
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}

@@ -1,0 +1,88 @@
+import type { Answer } from './attempt.ts';
+import { errorEvent } from './stream-errors.ts';
+
+/** How a relayed answer ended. */
+export type RelayEnd =
+  | 'complete'
+  /** The upstream broke off; the client was told. */
+  | 'upstream_died'
+  /** The client broke off; the upstream was told. */
+  | 'client_left';
+
+/**
+ * Sends an answer's bytes to the client verbatim: the head by hand, the rest by the runtime's own
+ * pipe. JavaScript runs again only when the pipe ends.
+ *
+ * @param writable of the identity stream whose readable side is the response's body.
+ * @returns never rejects.
+ */
+export async function relay(
+  answer: Answer,
+  writable: WritableStream<Uint8Array>,
+  streamed: boolean,
+): Promise<RelayEnd> {
+  if (!(await write(writable, answer.head))) return clientLeft(answer);
+  const piped = await pipe(answer.rest, writable);
+  if (piped && (!streamed || endsWhole((await answer.transcript).text))) {
+    await writable.close().catch(() => undefined);
+    return 'complete';
+  }
+  // Who broke off? What can still be written to has not left.
+  if (!streamed) {
+    const left = !(await write(writable, new Uint8Array([0x20])));
+    await writable.abort().catch(() => undefined);
+    return left ? clientLeft(answer) : 'upstream_died';
+  }
+  if (!(await write(writable, errorEvent('The model broke off its answer. Please try again.', 'upstream_error')))) {
+    return clientLeft(answer);
+  }
+  await writable.close().catch(() => undefined);
+  return 'upstream_died';
+}
+
+function clientLeft(answer: Answer): RelayEnd {
+  answer.abort();
+  return 'client_left';
+}
+
+function pipe(rest: ReadableStream<Uint8Array> | null, writable: WritableStream<Uint8Array>): Promise<boolean> {
+  if (!rest) return Promise.resolve(true);
+  return rest.pipeTo(writable, { preventClose: true, preventAbort: true }).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Writes bytes and says whether the client took them. */
+export async function write(writable: WritableStream<Uint8Array>, bytes: Uint8Array): Promise<boolean> {
+  const writer = writable.getWriter();
+  try {
+    await writer.write(bytes);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    writer.releaseLock();
+  }
+}
+
+/**
+ * Whether a stream that ended by itself did not break off within an event. A missing `[DONE]` alone
+ * is no fault: some providers never send it.
+ */
+function endsWhole(transcript: string): boolean {
+  const last = transcript.slice(transcript.lastIndexOf('\ndata:') + 1).trim();
+  if (!last.startsWith('data:')) return true;
+  const data =
+    last
+      .slice(5)
+      .split(/[\r\n]/, 1)[0]
+      ?.trim() ?? '';
+  if (data === '[DONE]') return true;
+  try {
+    JSON.parse(data);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,97 @@
+-- The whole database. Safe to run twice.
+-- Amounts: integers in nano-dollars (1e-9 USD). Times: Unix milliseconds, UTC.
+
+-- Whom we bill. An account; other tables call it user_id.
+CREATE TABLE IF NOT EXISTS users (
+  id         TEXT    PRIMARY KEY,
+  name       TEXT    NOT NULL,
+  created_at INTEGER NOT NULL          -- Unix ms
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS api_keys (
+  id           TEXT    PRIMARY KEY,
+  user_id      TEXT    NOT NULL REFERENCES users (id),
+  key_hash     TEXT    NOT NULL UNIQUE,                -- SHA-256 of the key, lower-case hex; the look-up of auth
+  name         TEXT    NOT NULL,
+  permissions  TEXT    NOT NULL DEFAULT '["read","write"]' CHECK (json_valid(permissions)), -- JSON array of read, write, admin
+  rate_limit   INTEGER          CHECK (rate_limit >= 0),-- requests a minute; NULL: RATE_LIMIT_PER_MINUTE
+  tier         TEXT    NOT NULL DEFAULT 'standard',
+  is_active    INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),
+  created_at   INTEGER NOT NULL,                       -- Unix ms
+  last_used_at INTEGER                                 -- Unix ms; derived from usage events by the consumer
+) STRICT, WITHOUT ROWID;
+
+-- The ledger: one row a request, append-only. A row is never changed; redelivered events meet the primary key.
+-- WITHOUT ROWID keeps rows in the order of their UUIDv7s: an insert appends and writes one row, and a
+-- span of time is a span of the primary key, so that no other index is needed.
+CREATE TABLE IF NOT EXISTS usage_logs (
+  request_id         TEXT    PRIMARY KEY,              -- ours, UUIDv7; never the provider's
+  user_id            TEXT    NOT NULL,                 -- the account billed
+  key_id             TEXT    NOT NULL,
+  endpoint           TEXT    NOT NULL,                 -- path called, e.g. /v1/chat/completions
+  requested_model    TEXT    NOT NULL,
+  model              TEXT,                             -- that answered, in the upstream's words; NULL: none did
+  provider           TEXT,
+  generation_id      TEXT,                             -- the upstream's id
+  status             INTEGER NOT NULL,                 -- HTTP; 502: stream broke after its 200; 499: client left
+  finish_reason      TEXT,
+  input_tokens       INTEGER CHECK (input_tokens >= 0),        -- tokens, cached ones included; NULL: unknown
+  output_tokens      INTEGER CHECK (output_tokens >= 0),       -- tokens, reasoning included
+  cached_tokens      INTEGER CHECK (cached_tokens >= 0),       -- tokens read from a prompt cache, part of input_tokens
+  cache_write_tokens INTEGER CHECK (cache_write_tokens >= 0),  -- tokens written to a prompt cache, part of input_tokens
+  reasoning_tokens   INTEGER CHECK (reasoning_tokens >= 0),    -- tokens, part of output_tokens
+  cost_nano_usd      INTEGER CHECK (cost_nano_usd >= 0),       -- nano-dollars; NULL: unknown, never 0 instead
+  cost               REAL GENERATED ALWAYS AS (cost_nano_usd / 1e9) VIRTUAL, -- dollars, for reading; sums belong to cost_nano_usd
+  usage_source       TEXT    NOT NULL CHECK (usage_source IN ('provider', 'reconciled', 'estimated', 'cache', 'unknown')),
+  latency_ms         INTEGER NOT NULL,                 -- ms, arrival to last byte
+  ttft_ms            INTEGER,                          -- ms, arrival to first event; NULL: none was sent
+  attempts           INTEGER NOT NULL,                 -- upstream calls
+  created_at         INTEGER NOT NULL                  -- Unix ms, arrival
+) STRICT, WITHOUT ROWID;
+
+-- Rollups: sums over the ledger, written in the transaction that writes their ledger rows.
+-- The primary key serves the one question asked: an account's usage over a span of time.
+CREATE TABLE IF NOT EXISTS usage_rollups_hourly (
+  user_id            TEXT    NOT NULL,
+  hour               INTEGER NOT NULL,                 -- Unix ms of the hour's start, by created_at
+  key_id             TEXT    NOT NULL,
+  model              TEXT    NOT NULL,                 -- that answered; the requested one where none did
+  requests           INTEGER NOT NULL,                 -- ledger rows
+  errors             INTEGER NOT NULL,                 -- of these, status >= 400, a client that left (499) not counted
+  unpriced           INTEGER NOT NULL,                 -- of these, cost_nano_usd unknown: the sum below lacks them
+  input_tokens       INTEGER NOT NULL,                 -- tokens
+  output_tokens      INTEGER NOT NULL,                 -- tokens
+  cached_tokens      INTEGER NOT NULL,                 -- tokens, part of input_tokens
+  cache_write_tokens INTEGER NOT NULL,                 -- tokens, part of input_tokens
+  reasoning_tokens   INTEGER NOT NULL,                 -- tokens, part of output_tokens
+  cost_nano_usd      INTEGER NOT NULL,                 -- nano-dollars
+  PRIMARY KEY (user_id, hour, key_id, model)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS usage_rollups_daily (
+  user_id            TEXT    NOT NULL,
+  day                INTEGER NOT NULL,                 -- Unix ms of the UTC day's start, by created_at
+  key_id             TEXT    NOT NULL,
+  model              TEXT    NOT NULL,                 -- the other columns: as in usage_rollups_hourly
+  requests           INTEGER NOT NULL,
+  errors             INTEGER NOT NULL,
+  unpriced           INTEGER NOT NULL,
+  input_tokens       INTEGER NOT NULL,                 -- tokens
+  output_tokens      INTEGER NOT NULL,                 -- tokens
+  cached_tokens      INTEGER NOT NULL,                 -- tokens
+  cache_write_tokens INTEGER NOT NULL,                 -- tokens
+  reasoning_tokens   INTEGER NOT NULL,                 -- tokens
+  cost_nano_usd      INTEGER NOT NULL,                 -- nano-dollars
+  PRIMARY KEY (user_id, day, key_id, model)
+) STRICT, WITHOUT ROWID;
+
+-- Messages that could not be used: refused by their schema, or given up by their queue.
+CREATE TABLE IF NOT EXISTS dead_letters (
+  id         TEXT    PRIMARY KEY,                      -- the message's id, so that storing it again changes nothing
+  queue      TEXT    NOT NULL,                         -- that it was taken from
+  body       TEXT    NOT NULL,                         -- JSON, as received
+  reason     TEXT    NOT NULL,
+  attempts   INTEGER NOT NULL,                         -- deliveries from that queue
+  created_at INTEGER NOT NULL,                         -- Unix ms, when the message was sent
+  stored_at  INTEGER NOT NULL                          -- Unix ms
+) STRICT, WITHOUT ROWID;

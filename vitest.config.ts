@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { cloudflareTest } from '@cloudflare/vitest-plugin';
+import { defineConfig } from 'vitest/config';
+
+const SCHEMA = readFileSync(new URL('./schema.sql', import.meta.url), 'utf8');
+
+/** Tests that run inside workerd, with the bindings of one worker's wrangler file and schema.sql in reach. */
+function workerd(name: string, include: string[], configPath: string) {
+  return {
+    plugins: [cloudflareTest({ wrangler: { configPath }, miniflare: { bindings: { SCHEMA } } })],
+    test: { name, include },
+  };
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      workerd('unit', ['tests/unit/**/*.test.ts'], './wrangler.api.toml'),
+      workerd('integration:api', ['tests/integration/api/**/*.test.ts'], './wrangler.api.toml'),
+      workerd('integration:consumer', ['tests/integration/consumer/**/*.test.ts'], './wrangler.consumer.toml'),
+      {
+        test: {
+          name: 'e2e',
+          include: ['tests/e2e/**/*.test.ts', 'tests/upstream/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
