@@ -1,0 +1,47 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { sha256Hex } from '../shared/ids.ts';
+
+/** The key that `npm start` creates: only ever in the local database. */
+export const LOCAL_KEY = 'sk-local-development';
+
+/** Runs a wrangler command and returns its output; throws one line when it fails. */
+function wrangler(args: readonly string[]): void {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['node_modules/wrangler/bin/wrangler.js', ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  if (status === 0) return;
+  const line = `${stderr}\n${stdout}`.split('\n').find((text) => text.includes('ERROR')) ?? `exit code ${status}`;
+  throw new Error(line.replace(/^.*ERROR\S*\s*/, ''));
+}
+
+/**
+ * Applies schema.sql to the local D1 under `stateDir` and sees to the account `local` with its key.
+ * Harmless to repeat.
+ *
+ * @throws Error of one line when the schema cannot be read or applied.
+ */
+export async function prepareLocalDatabase(stateDir: string, schemaPath = 'schema.sql'): Promise<void> {
+  let schema: string;
+  try {
+    schema = readFileSync(schemaPath, 'utf8');
+  } catch (error) {
+    throw new Error(`Cannot read ${schemaPath}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+  const now = Date.now();
+  const seed = `
+INSERT OR IGNORE INTO users (id, name, created_at) VALUES ('local', 'Local development', ${now});
+INSERT OR IGNORE INTO api_keys (id, user_id, key_hash, name, created_at)
+VALUES ('key_local', 'local', '${await sha256Hex(LOCAL_KEY)}', 'npm start', ${now});
+`;
+  mkdirSync(stateDir, { recursive: true });
+  const file = join(stateDir, 'prepare.sql');
+  writeFileSync(file, schema + seed);
+  try {
+    wrangler(['d1', 'execute', 'DB', '--local', '--persist-to', stateDir, '--file', file, '-c', 'wrangler.api.toml']);
+  } catch (error) {
+    throw new Error(`Cannot apply ${schemaPath}: ${(error as Error).message}`);
+  }
+}

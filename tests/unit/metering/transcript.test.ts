@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { collect, TRANSCRIPT_BYTES } from '../../../api-worker/metering/transcript.ts';
+
+/** A native body (as fetch gives) of the given pieces; fails at its end when asked to. */
+function body(pieces: readonly Uint8Array[], fails = false): ReadableStream<Uint8Array> {
+  const { readable, writable } = new IdentityTransformStream();
+  const writer = writable.getWriter();
+  const write = async () => {
+    for (const piece of pieces) await writer.write(piece);
+    await (fails ? writer.abort(new Error('reset')) : writer.close());
+  };
+  void write().catch(() => undefined);
+  return readable;
+}
+
+const encoder = new TextEncoder();
+
+describe('collect', () => {
+  it('gathers a body whose pieces cut a character', async () => {
+    const bytes = encoder.encode('a🙂b');
+    const transcript = await collect(body([bytes.slice(0, 3), bytes.slice(3)]));
+    expect(transcript).toEqual({ text: 'a🙂b', truncated: false, ended: true });
+  });
+
+  it('keeps what came before a failure', async () => {
+    const transcript = await collect(body([encoder.encode('data: 1\n\n'), encoder.encode('data: 2\n\n')], true));
+    expect(transcript).toEqual({ text: 'data: 1\n\ndata: 2\n\n', truncated: false, ended: false });
+  });
+
+  it('keeps head and tail of a body over the bound', async () => {
+    const mebibyte = new Uint8Array(1024 * 1024).fill(120);
+    const pieces = [encoder.encode('HEAD'), ...Array.from({ length: 9 }, () => mebibyte), encoder.encode('TAIL')];
+    const { text, truncated } = await collect(body(pieces));
+    expect(truncated).toBe(true);
+    expect(text.startsWith('HEAD')).toBe(true);
+    expect(text.endsWith('TAIL')).toBe(true);
+    expect(text.length).toBeLessThan(TRANSCRIPT_BYTES + 2 * 64 * 1024);
+  });
+});

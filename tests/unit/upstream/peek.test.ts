@@ -1,0 +1,76 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { AttemptFailure } from '../../../api-worker/upstream/failure.ts';
+import { peek } from '../../../api-worker/upstream/peek.ts';
+
+const SSE = 'text/event-stream';
+const encoder = new TextEncoder();
+
+/** A body that arrives cut at the given byte offsets. */
+function body(text: string, cuts: readonly number[] = []): ReadableStream<Uint8Array> {
+  const bytes = encoder.encode(text);
+  const edges = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).toSorted((a, b) => a - b), bytes.length];
+  return new ReadableStream({
+    start(controller) {
+      edges.forEach((edge, n) => {
+        const chunk = bytes.slice(edges[n - 1] ?? 0, edge);
+        if (chunk.length > 0) controller.enqueue(chunk);
+      });
+      controller.close();
+    },
+  });
+}
+
+async function rest(stream: ReadableStream<Uint8Array>): Promise<string> {
+  return new Response(stream).text();
+}
+
+const failure = (text: string, type = SSE) => peek(body(text), type).catch((error: AttemptFailure) => error);
+
+describe('peek', () => {
+  it('lets an answer go on from its first event, comments kept, wherever the network cuts it', async () => {
+    const text =
+      ': OPENROUTER PROCESSING\r\n\r\n: é\n\ndata: {"choices":[{"delta":{"content":"héé 🙂"}}]}\n\ndata: [DONE]\n\n';
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(), { maxLength: 12 }), async (cuts) => {
+        const stream = body(text, cuts);
+        const peeked = await peek(stream, SSE);
+        expect(new TextDecoder().decode(peeked.bytes) + (await rest(stream))).toBe(text);
+      }),
+      { seed: 1, numRuns: 200 },
+    );
+  });
+
+  it.each([
+    ['an error as the first event', ': x\n\ndata: {"error":{"code":429,"message":"slow down"}}\n\n', 'refused', 429],
+    ['an error event without a status', 'data: {"error":{"message":"no"}}\n\n', 'refused', 502],
+    ['a stream that ends at once', '', 'empty', null],
+    ['a stream of comments only', ': OPENROUTER PROCESSING\n\n', 'empty', null],
+    ['nothing but the end marker', 'data: [DONE]\n\n', 'empty', null],
+    ['a first event that is cut', 'data: {"cho', 'network', null],
+  ])('refuses %s', async (_, text, kind, status) => {
+    expect(await failure(text)).toMatchObject({ kind, status });
+  });
+
+  it.each([
+    ['an error under a 200, after padding', '  \n {"error":{"code":503,"message":"no"}}', 'refused', 503],
+    ['a body that is cut', '{"choices":[', 'network', null],
+    ['an empty body', '   ', 'empty', null],
+  ])('refuses, of JSON, %s', async (_, text, kind, status) => {
+    expect(await failure(text, 'application/json')).toMatchObject({ kind, status });
+  });
+
+  it('is not misled by content that speaks of errors', async () => {
+    const text = '{"choices":[{"message":{"content":"{\\"error\\":1}"}}],"error":null}';
+    expect((await peek(body(text), 'application/json')).ended).toBe(true);
+  });
+
+  it('reports a connection that breaks before the first event', async () => {
+    const broken = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        controller.error(new Error('reset'));
+      },
+    });
+    await expect(peek(broken, SSE)).rejects.toMatchObject({ kind: 'network' });
+  });
+});
