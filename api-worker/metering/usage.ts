@@ -34,7 +34,7 @@ const Part = z.object({
   id: text,
   model: text,
   provider: text,
-  error: z.unknown(),
+  error: z.unknown().optional(),
   choices: z
     .array(z.object({ finish_reason: text }))
     .catch([])

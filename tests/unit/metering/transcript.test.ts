@@ -1,16 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { collect, TRANSCRIPT_BYTES } from '../../../api-worker/metering/transcript.ts';
 
-/** A native body (as fetch gives) of the given pieces; fails at its end when asked to. */
-function body(pieces: readonly Uint8Array[], fails = false): ReadableStream<Uint8Array> {
-  const { readable, writable } = new IdentityTransformStream();
-  const writer = writable.getWriter();
-  const write = async () => {
-    for (const piece of pieces) await writer.write(piece);
-    await (fails ? writer.abort(new Error('reset')) : writer.close());
-  };
-  void write().catch(() => undefined);
-  return readable;
+/** A body of the given pieces; breaks off after them when asked to. */
+function body(pieces: readonly Uint8Array[], breaks = false): ReadableStream<Uint8Array> {
+  let next = 0;
+  return new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const piece = pieces[next++];
+      if (piece) controller.enqueue(piece);
+      else if (breaks) controller.error(new Error('reset'));
+      else controller.close();
+    },
+  });
 }
 
 const encoder = new TextEncoder();
