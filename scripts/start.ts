@@ -71,15 +71,15 @@ key   ${LOCAL_KEY}${simulated ? '\nNo OPENROUTER_API_KEY is set: answers come fr
 }
 
 async function start(children: { workers?: ChildProcess; upstream?: SimulatedUpstream }): Promise<void> {
-  const port = Number(process.env['PORT'] ?? 8787);
-  const stateDir = process.env['STATE_DIR'] ?? '.wrangler/state';
+  const port = Number(process.env.PORT ?? 8787);
+  const stateDir = process.env.STATE_DIR ?? '.wrangler/state';
   if (!(await isFree(port))) throw new Error(`Port ${port} is in use: choose another, as in PORT=8790 npm start.`);
 
   console.log('preparing the local database');
   await prepareLocalDatabase(stateDir);
 
   const vars = localVars();
-  const simulated = !vars['OPENROUTER_API_KEY'];
+  const simulated = !vars.OPENROUTER_API_KEY;
   if (simulated) {
     children.upstream = await startUpstream({ port: await nextFreePort(port), gapMs: 20 });
     Object.assign(vars, { OPENROUTER_API_KEY: 'simulated', UPSTREAM_BASE_URL: children.upstream.url });

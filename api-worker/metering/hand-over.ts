@@ -1,5 +1,6 @@
 import pRetry from 'p-retry';
 import type { AnalyticsEvent } from '../../shared/analytics-event.ts';
+import { runTransaction } from '../../shared/d1.ts';
 import { ledgerStatements } from '../../shared/ledger.ts';
 import type { UsageEvent } from '../../shared/usage-event.ts';
 import type { Env } from '../env.ts';
@@ -20,7 +21,7 @@ export async function handOverUsage(env: Env, event: UsageEvent): Promise<void> 
     await pRetry(() => env.USAGE_QUEUE.send(event), SEND_RETRIES);
   } catch (refused) {
     logLine('error', { event: 'usage_queue_refused', request_id: event.request_id, error: describe(refused) });
-    await pRetry(() => env.DB.batch(ledgerStatements(env.DB, [event])), SEND_RETRIES).catch((lost: unknown) =>
+    await runTransaction(env.DB, ledgerStatements(env.DB, [event])).catch((lost: unknown) =>
       logLine('error', { event: 'usage_event_not_stored', usage: event, error: describe(lost) }),
     );
   }

@@ -19,7 +19,7 @@ export async function usage(c: AppContext): Promise<Response> {
     start: new Date(query.from).toISOString(),
     end: new Date(query.to).toISOString(),
     group_by: query.groups,
-    data: results.filter((row) => query.groups.length > 0 || row['requests'] !== 0).map(withUsd),
+    data: results.filter((row) => query.groups.length > 0 || row.requests !== 0).map(withUsd),
     total: withUsd(totalOf(results)),
   });
 }
@@ -49,5 +49,5 @@ function totalOf(rows: readonly Row[]): Row {
 }
 
 function withUsd(row: Row): Row {
-  return { ...row, cost_usd: nanoToUsd(Number(row['cost_nano_usd'])) };
+  return { ...row, cost_usd: nanoToUsd(Number(row.cost_nano_usd)) };
 }

@@ -48,7 +48,7 @@ describe('meter', () => {
   });
 
   it('says unknown, not 0, of a stream that was cut', () => {
-    expect(meter(CONTENT + CONTENT + 'data: {"id":"ge', true).fields).toMatchObject({
+    expect(meter(`${CONTENT + CONTENT}data: {"id":"ge`, true).fields).toMatchObject({
       model: 'a/b-2026-01-01',
       input_tokens: null,
       cost_nano_usd: null,

@@ -1,0 +1,95 @@
+import * as z from 'zod';
+
+/**
+ * What POST /v1/chat/completions relies on (OpenAI's CreateChatCompletionRequest). Everything else
+ * passes through untouched: OpenRouter takes many fields, content parts and tools of its own.
+ */
+const text = z.string();
+const loose = z.looseObject;
+
+const KNOWN_PARTS = ['text', 'image_url', 'input_audio', 'file', 'refusal'];
+
+/** A part of a type that we do not know is the upstream's to judge; one that we know must be well formed. */
+const unknownPart = loose({ type: text.refine((type) => !KNOWN_PARTS.includes(type)) });
+const part = z.union([
+  z.discriminatedUnion('type', [
+    loose({ type: z.literal('text'), text }),
+    loose({ type: z.literal('image_url'), image_url: loose({ url: text, detail: text.nullish() }) }),
+    loose({ type: z.literal('input_audio'), input_audio: loose({ data: text, format: text }) }),
+    loose({ type: z.literal('file'), file: loose({}) }),
+    loose({ type: z.literal('refusal'), refusal: text }),
+  ]),
+  unknownPart,
+]);
+const content = z.union([text, z.array(part)]);
+
+const toolCall = loose({
+  id: text.nullish(),
+  type: text.nullish(),
+  function: loose({ name: text, arguments: text }).nullish(),
+  custom: loose({ name: text, input: text }).nullish(),
+});
+
+const message = z.discriminatedUnion('role', [
+  loose({ role: z.literal('developer'), content }),
+  loose({ role: z.literal('system'), content }),
+  loose({ role: z.literal('user'), content }),
+  loose({
+    role: z.literal('assistant'),
+    content: content.nullish(),
+    refusal: text.nullish(),
+    tool_calls: z.array(toolCall).nullish(),
+    function_call: loose({ name: text, arguments: text }).nullish(),
+  }),
+  loose({ role: z.literal('tool'), content, tool_call_id: text }),
+  loose({ role: z.literal('function'), content: text.nullable(), name: text }),
+]);
+
+const KNOWN_TOOLS = ['function', 'custom'];
+const named = loose({ name: text.min(1).max(256) });
+const tool = z.union([
+  z.discriminatedUnion('type', [
+    loose({ type: z.literal('function'), function: named }),
+    loose({ type: z.literal('custom'), custom: named }),
+  ]),
+  loose({ type: text.refine((type) => !KNOWN_TOOLS.includes(type)) }),
+]);
+
+const KNOWN_FORMATS = ['text', 'json_object', 'json_schema'];
+const responseFormat = z.union([
+  z.discriminatedUnion('type', [
+    loose({ type: z.literal('text') }),
+    loose({ type: z.literal('json_object') }),
+    loose({ type: z.literal('json_schema'), json_schema: named }),
+  ]),
+  loose({ type: text.refine((type) => !KNOWN_FORMATS.includes(type)) }),
+]);
+
+const between = (low: number, high: number) => z.number().min(low).max(high).nullish();
+const positive = z.int().min(1).nullish();
+
+export const ChatRequest = loose({
+  model: text.min(1).max(256).nullish(),
+  models: z.array(text.min(1).max(256)).nullish(),
+  messages: z.array(message).min(1).max(1000),
+  stream: z.boolean().nullish(),
+  stream_options: loose({ include_usage: z.boolean().nullish() }).nullish(),
+  max_tokens: positive,
+  max_completion_tokens: positive,
+  n: z.int().min(1).max(128).nullish(),
+  temperature: between(0, 2),
+  top_p: between(0, 1),
+  presence_penalty: between(-2, 2),
+  frequency_penalty: between(-2, 2),
+  top_logprobs: z.int().min(0).max(20).nullish(),
+  logprobs: z.boolean().nullish(),
+  logit_bias: z.record(text, z.number()).nullish(),
+  seed: z.number().nullish(),
+  stop: z.union([text, z.array(text)]).nullish(),
+  tools: z.array(tool).nullish(),
+  tool_choice: z.union([z.enum(['none', 'auto', 'required']), loose({})]).nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
+  response_format: responseFormat.nullish(),
+  user: text.nullish(),
+});
+export type ChatRequest = z.infer<typeof ChatRequest>;

@@ -1,0 +1,107 @@
+import type { SimulatedModel } from './models.ts';
+
+/** Token counts as OpenRouter reports them: cached ones within prompt, reasoning within completion. */
+export interface Tokens {
+  prompt: number;
+  completion: number;
+  cached: number;
+  cacheWrite: number;
+  reasoning: number;
+}
+
+/** One request in the simulator's own account of what it served and bills. */
+export interface Entry {
+  order: number;
+  generation_id: string;
+  requested_model: string;
+  model: string;
+  fault: string | null;
+  streamed: boolean;
+  status: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  cached_tokens: number;
+  cache_write_tokens: number;
+  reasoning_tokens: number;
+  cost_nano_usd: number;
+  billed: boolean;
+  /** The client went away before the end. */
+  cancelled: boolean;
+  chunks_sent: number;
+  received_headers: Record<string, string>;
+}
+
+/** Prices have at most so many decimals. */
+const DECIMALS = 18;
+const ATTO_PER_NANO = 10n ** 9n;
+
+function atto(decimal: string): bigint {
+  const [whole = '0', fraction = ''] = decimal.split('.');
+  return BigInt(whole + fraction.padEnd(DECIMALS, '0'));
+}
+
+/** What tokens cost, exactly, in 1e-18 USD. Deliberately not the gateway's arithmetic: tests compare the two. */
+export function costAtto(model: SimulatedModel, tokens: Tokens): bigint {
+  const fresh = BigInt(tokens.prompt - tokens.cached - tokens.cacheWrite);
+  return (
+    fresh * atto(model.prompt) +
+    BigInt(tokens.cached) * atto(model.cacheRead) +
+    BigInt(tokens.cacheWrite) * atto(model.cacheWrite) +
+    BigInt(tokens.completion) * atto(model.completion)
+  );
+}
+
+/** The exact cost as the JSON number that goes over the wire, in USD. */
+export function costUsd(cost: bigint): number {
+  const digits = cost.toString().padStart(DECIMALS + 1, '0');
+  return Number(`${digits.slice(0, -DECIMALS)}.${digits.slice(-DECIMALS)}`);
+}
+
+/** Rounded half up to nano-dollars. */
+export function nanoOf(cost: bigint): number {
+  return Number((cost + ATTO_PER_NANO / 2n) / ATTO_PER_NANO);
+}
+
+/** The simulator's account of all requests, in the order in which they came. */
+export class Account {
+  entries: Entry[] = [];
+  lastBody = '';
+  readonly failuresLeft = new Map<string, number>();
+
+  open(entry: Omit<Entry, 'order'>): Entry {
+    const opened = { order: this.entries.length, ...entry };
+    this.entries.push(opened);
+    return opened;
+  }
+
+  clear(): void {
+    this.entries = [];
+    this.failuresLeft.clear();
+  }
+
+  find(generationId: string): Entry | undefined {
+    return this.entries.findLast((entry) => entry.generation_id === generationId);
+  }
+
+  total() {
+    const sum = (
+      field:
+        | 'prompt_tokens'
+        | 'completion_tokens'
+        | 'cached_tokens'
+        | 'cache_write_tokens'
+        | 'reasoning_tokens'
+        | 'cost_nano_usd',
+    ) => this.entries.reduce((total, entry) => total + (entry.billed ? entry[field] : 0), 0);
+    return {
+      requests: this.entries.length,
+      billed: this.entries.filter((entry) => entry.billed).length,
+      prompt_tokens: sum('prompt_tokens'),
+      completion_tokens: sum('completion_tokens'),
+      cached_tokens: sum('cached_tokens'),
+      cache_write_tokens: sum('cache_write_tokens'),
+      reasoning_tokens: sum('reasoning_tokens'),
+      cost_nano_usd: sum('cost_nano_usd'),
+    };
+  }
+}

@@ -1,0 +1,213 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Account, costAtto, type Entry, nanoOf } from './account.ts';
+import { errorBody, failuresOf, STATUS_MESSAGES } from './faults.ts';
+import type { Plan, SimOptions } from './plan.ts';
+import { COMMENT, sse } from './wire.ts';
+
+const COMMENT_EVERY_MS = 500;
+const SLOW_START_MS = 3_000;
+
+export interface Speed {
+  ttftMs: number;
+  gapMs: number;
+}
+
+/** One answer on its way: what is to be sent, and the account's entry for it. */
+export interface Delivery {
+  response: ServerResponse;
+  entry: Entry;
+  plan: Plan;
+  fault: string | null;
+  speed: Speed;
+  sim: SimOptions;
+  account: Account;
+}
+
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+}
+
+/** Faults that come instead of any answer. Returns whether there was one. */
+export async function failBefore({ response, entry, fault, sim, account }: Delivery): Promise<boolean> {
+  const refuse = (status: number) => {
+    entry.status = status;
+    const headers: Record<string, string> =
+      status === 429 || sim.retry_after ? { 'retry-after': String(sim.retry_after ?? 1) } : {};
+    sendJson(response, status, errorBody(status), headers);
+    return true;
+  };
+  if (fault === null) return false;
+  const status = Number(/^status-(\d+)$/.exec(fault)?.[1]);
+  if (STATUS_MESSAGES[status]) return refuse(status);
+  const failures = failuresOf(fault);
+  if (failures !== null) {
+    const key = `${entry.requested_model}|${sim.key ?? ''}`;
+    const left = account.failuresLeft.get(key) ?? failures;
+    account.failuresLeft.set(key, left - 1);
+    return left > 0 ? refuse(503) : false;
+  }
+  if (fault === 'die-before-bytes') {
+    response.socket?.destroy();
+    return true;
+  }
+  if (fault === 'silence') {
+    await once(response, 'close');
+    return true;
+  }
+  return false;
+}
+
+/** Writes the parts of a stream at their speed, with whatever goes wrong, and books what was sent. */
+export async function sendStream(delivery: Delivery, chunks: readonly string[], usage: string): Promise<void> {
+  const { response, entry, plan, fault, speed } = delivery;
+  response.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-cache',
+    'x-generation-id': plan.id,
+  });
+  response.flushHeaders();
+  if (await failAfterHeaders(delivery)) return;
+  await write(response, COMMENT);
+  await comment(response, fault === 'slow-start' ? speed.ttftMs || SLOW_START_MS : speed.ttftMs);
+  if (fault === 'error-first-event') {
+    response.end(sse(errorBody(502)) + sse('[DONE]'));
+    return;
+  }
+  const half = Math.floor(chunks.length / 2);
+  for (const [n, chunk] of chunks.entries()) {
+    if (n === half && (await failHalfway(delivery, usage))) return;
+    if (n > 0 && speed.gapMs > 0) await wait(speed.gapMs);
+    if (response.destroyed) return bookPart(delivery);
+    await write(response, chunk);
+    entry.chunks_sent += 1;
+  }
+  bookAll(delivery);
+  if (fault === 'truncated-json') {
+    response.end(usage.slice(0, usage.length / 2));
+    return;
+  }
+  response.end((fault === 'no-usage' ? '' : usage) + (fault === 'no-done' ? '' : sse('[DONE]')));
+}
+
+/** Writes a whole JSON answer after padding, with whatever goes wrong. */
+export async function sendWhole(delivery: Delivery, body: unknown): Promise<void> {
+  const { response, plan, fault, speed } = delivery;
+  response.writeHead(200, { 'content-type': 'application/json', 'x-generation-id': plan.id });
+  response.flushHeaders();
+  if (await failAfterHeaders(delivery)) return;
+  await write(response, '\n         ');
+  await wait(fault === 'slow-start' ? speed.ttftMs || SLOW_START_MS : speed.ttftMs);
+  if (response.destroyed) return bookPart(delivery);
+  if (fault?.startsWith('error-')) {
+    response.end(JSON.stringify(errorBody(502)));
+    return;
+  }
+  const json = JSON.stringify(body);
+  if (fault === 'truncated-json') {
+    response.end(json.slice(0, json.length / 2));
+    return;
+  }
+  if (fault === 'die-mid-stream' || fault === 'silence-mid-stream') {
+    await write(response, json.slice(0, json.length / 2));
+    if (fault === 'die-mid-stream') response.socket?.destroy();
+    else await once(response, 'close');
+    return;
+  }
+  bookAll(delivery);
+  response.end(`\n   \n${json}`);
+}
+
+async function failAfterHeaders({ response, fault }: Delivery): Promise<boolean> {
+  switch (fault) {
+    case 'die-after-headers':
+      response.socket?.destroy();
+      return true;
+    case 'silence-after-headers':
+      await once(response, 'close');
+      return true;
+    case 'empty-stream':
+      response.end();
+      return true;
+    case 'error-200-json':
+      response.end(`\n  ${JSON.stringify(errorBody(502))}`);
+      return true;
+    default:
+      return false;
+  }
+}
+
+async function failHalfway(delivery: Delivery, usage: string): Promise<boolean> {
+  const { response, fault, plan } = delivery;
+  const { error } = errorBody(502);
+  const head = {
+    id: plan.id,
+    object: 'chat.completion.chunk',
+    created: plan.created,
+    model: plan.model.canonical_slug,
+  };
+  const delta = { index: 0, delta: { content: '' }, finish_reason: 'error', native_finish_reason: 'error' };
+  switch (fault) {
+    case 'error-mid-stream':
+      response.end(sse({ ...head, error, choices: [delta] }) + sse('[DONE]'));
+      break;
+    case 'error-mid-stream-empty-choices':
+      response.end(sse({ ...head, error, choices: [] }) + sse('[DONE]'));
+      break;
+    case 'error-mid-stream-bare':
+      response.end(sse({ error }) + sse('[DONE]'));
+      break;
+    case 'error-mid-stream-usage':
+      bookAll(delivery);
+      response.end(sse({ ...head, error, choices: [] }) + usage);
+      return true;
+    case 'die-mid-stream':
+      response.socket?.destroy();
+      break;
+    case 'silence-mid-stream':
+      await once(response, 'close');
+      break;
+    default:
+      return false;
+  }
+  bookPart(delivery);
+  return true;
+}
+
+async function comment(response: ServerResponse, forMs: number): Promise<void> {
+  for (let left = forMs; left > 0 && !response.destroyed; left -= COMMENT_EVERY_MS) {
+    await wait(Math.min(left, COMMENT_EVERY_MS));
+    if (left > COMMENT_EVERY_MS) await write(response, COMMENT);
+  }
+}
+
+async function write(response: ServerResponse, text: string): Promise<void> {
+  if (response.destroyed || response.write(text)) return;
+  await Promise.race([once(response, 'drain'), once(response, 'close')]);
+}
+
+function bookAll({ entry, plan }: Delivery): void {
+  Object.assign(entry, {
+    prompt_tokens: plan.tokens.prompt,
+    completion_tokens: plan.tokens.completion,
+    cached_tokens: plan.tokens.cached,
+    cache_write_tokens: plan.tokens.cacheWrite,
+    reasoning_tokens: plan.tokens.reasoning,
+    cost_nano_usd: nanoOf(plan.cost),
+    billed: true,
+  });
+}
+
+/** An answer that broke off is billed for what was generated. */
+function bookPart(delivery: Delivery): void {
+  const { entry, plan } = delivery;
+  const completion = Math.min(entry.chunks_sent, plan.tokens.completion);
+  const tokens = { ...plan.tokens, completion, reasoning: Math.min(plan.tokens.reasoning, completion) };
+  bookAll({ ...delivery, plan: { ...plan, tokens, cost: costAtto(plan.model, tokens) } });
+}

@@ -1,0 +1,135 @@
+/** A model as `/models` lists it. Prices: decimal strings of USD per token, or per request. */
+export interface SimulatedModel {
+  id: string;
+  canonical_slug: string;
+  created: number;
+  context_length: number;
+  provider: string;
+  prompt: string;
+  completion: string;
+  cacheRead: string;
+  cacheWrite: string;
+}
+
+function model(
+  id: string,
+  slug: string,
+  provider: string,
+  prompt: string,
+  completion: string,
+  cacheRead: string,
+  context = 131_072,
+): SimulatedModel {
+  return {
+    id,
+    canonical_slug: slug,
+    created: 1_760_000_000,
+    context_length: context,
+    provider,
+    prompt,
+    completion,
+    cacheRead,
+    cacheWrite: prompt,
+  };
+}
+
+/** Prices fine enough that costs do not end at a whole nano-dollar. */
+export const MODELS: readonly SimulatedModel[] = [
+  model(
+    'openai/gpt-5-mini',
+    'openai/gpt-5-mini-2025-08-07',
+    'OpenAI',
+    '0.00000025',
+    '0.000002',
+    '0.000000025',
+    400_000,
+  ),
+  model(
+    'openai/gpt-4o-mini',
+    'openai/gpt-4o-mini-2024-07-18',
+    'OpenAI',
+    '0.00000015',
+    '0.0000006',
+    '0.000000075',
+    128_000,
+  ),
+  model(
+    'anthropic/claude-haiku-4.5',
+    'anthropic/claude-4.5-haiku-20251001',
+    'Anthropic',
+    '0.000001',
+    '0.000005',
+    '0.0000001',
+    200_000,
+  ),
+  model(
+    'google/gemini-2.5-flash',
+    'google/gemini-2.5-flash',
+    'Google',
+    '0.0000003',
+    '0.0000025',
+    '0.0000000375',
+    1_048_576,
+  ),
+  model(
+    'meta-llama/llama-3.3-70b-instruct',
+    'meta-llama/llama-3.3-70b-instruct',
+    'DeepInfra',
+    '0.0000000385',
+    '0.00000012',
+    '0',
+  ),
+  model(
+    'deepseek/deepseek-chat-v3.1',
+    'deepseek/deepseek-chat-v3.1',
+    'DeepSeek',
+    '0.0000002001',
+    '0.00000080003',
+    '0.0000000000335',
+  ),
+];
+
+const SIMULATED = model('sim/any', 'sim/any-2026-01-01', 'Sim', '0.00000015', '0.0000006', '0.0000000375');
+
+/** The model of an id; any `sim/…` or `recording/…` is accepted though it is not listed. */
+export function findModel(id: string): SimulatedModel | null {
+  if (id.startsWith('sim/') || id.startsWith('recording/'))
+    return { ...SIMULATED, id, canonical_slug: `${id}-2026-01-01` };
+  return MODELS.find((known) => known.id === id || known.canonical_slug === id) ?? null;
+}
+
+/** The answer of GET /models. */
+export function modelsBody() {
+  return {
+    data: MODELS.map(({ id, canonical_slug, created, context_length, prompt, completion, cacheRead, cacheWrite }) => ({
+      id,
+      canonical_slug,
+      name: id,
+      created,
+      context_length,
+      architecture: { modality: 'text+image->text', input_modalities: ['text', 'image'], output_modalities: ['text'] },
+      supported_parameters: [
+        'max_tokens',
+        'temperature',
+        'top_p',
+        'seed',
+        'stop',
+        'tools',
+        'tool_choice',
+        'response_format',
+        'reasoning',
+      ],
+      top_provider: { context_length, max_completion_tokens: 16_384, is_moderated: false },
+      pricing: {
+        prompt,
+        completion,
+        request: '0',
+        image: '0',
+        web_search: '0',
+        internal_reasoning: '0',
+        input_cache_read: cacheRead,
+        input_cache_write: cacheWrite,
+      },
+    })),
+  };
+}

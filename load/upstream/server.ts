@@ -1,0 +1,269 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Account } from './account.ts';
+import { type Delivery, failBefore, sendJson, sendStream, sendWhole } from './answer.ts';
+import { errorBody, FAULTS, isFault } from './faults.ts';
+import { findModel, modelsBody } from './models.ts';
+import { faultOf, type Plan, planOf, type SimRequest } from './plan.ts';
+import { PostHogAccount } from './posthog.ts';
+import { listRecordings, readRecording, replay } from './recordings.ts';
+import { chatBody, chatChunks, completionBody, embeddingsBody, sse, usageChunk, usageOf } from './wire.ts';
+
+export interface UpstreamOptions {
+  /** 0: any free one. */
+  port?: number;
+  host?: string;
+  seed?: number;
+  recordingsDir?: string;
+  /** To the first event, between events (ms), and content chunks, where the request sets none. */
+  ttftMs?: number;
+  gapMs?: number;
+  chunks?: number;
+}
+
+export interface SimulatedUpstream {
+  /** What UPSTREAM_BASE_URL is set to. */
+  url: string;
+  /** For POSTHOG_HOST and `/sim/…`. */
+  origin: string;
+  account: Account;
+  posthog: PostHogAccount;
+  /** Ends every connection. */
+  close(): Promise<void>;
+}
+
+interface Sim {
+  options: UpstreamOptions;
+  account: Account;
+  posthog: PostHogAccount;
+}
+
+const API = '/api/v1';
+
+/** Starts the simulated OpenRouter. Rejects with Node's error when the port is taken. */
+export async function startUpstream(options: UpstreamOptions = {}): Promise<SimulatedUpstream> {
+  const sim: Sim = { options, account: new Account(), posthog: new PostHogAccount() };
+  const server = createServer((request, response) => {
+    handle(sim, request, response).catch((error: Error) => {
+      if (!response.headersSent) sendJson(response, 500, errorBody(500, error.message));
+      else response.destroy();
+    });
+  });
+  // A gateway that reuses a connection just when it is closed sees a network error that no provider caused.
+  server.keepAliveTimeout = 120_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve);
+  });
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return { url: origin + API, origin, account: sim.account, posthog: sim.posthog, close };
+}
+
+async function handle(sim: Sim, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://sim');
+  const body = await readBody(request);
+  const route = `${request.method} ${url.pathname.replace(/\/$/, '')}`;
+  if (url.pathname.startsWith(API)) return openRouter(sim, route.replace(API, ''), url, request, body, response);
+  switch (route) {
+    case 'POST /batch':
+      return sendJson(response, sim.posthog.ingest(body), { status: 1 });
+    case 'GET /sim/posthog':
+      return sendJson(response, 200, { events: sim.posthog.events });
+    case 'POST /sim/faults': {
+      const { posthog } = JSON.parse(body.toString()) as { posthog: { status: number; times: number } };
+      sim.posthog.failNext(posthog.status, posthog.times);
+      return sendJson(response, 200, {});
+    }
+    case 'GET /sim/ledger':
+      return sendJson(response, 200, { requests: sim.account.entries, total: sim.account.total() });
+    case 'DELETE /sim/ledger':
+      sim.account.clear();
+      return sendJson(response, 200, {});
+    case 'GET /sim/requests/last':
+      response.end(sim.account.lastBody);
+      return;
+    case 'GET /sim/recordings':
+      return sendJson(response, 200, { recordings: listRecordings(sim.options.recordingsDir) });
+    case 'GET /sim/faults':
+      return sendJson(response, 200, FAULTS);
+    default:
+      return sendJson(response, 404, errorBody(404, `No such page: ${route}`));
+  }
+}
+
+async function openRouter(
+  sim: Sim,
+  route: string,
+  url: URL,
+  request: IncomingMessage,
+  body: Buffer,
+  response: ServerResponse,
+): Promise<void> {
+  if (!/^Bearer \S+/.test(request.headers.authorization ?? '')) return sendJson(response, 401, errorBody(401));
+  switch (route) {
+    case 'GET /models':
+      return sendJson(response, 200, modelsBody());
+    case 'GET /key':
+      return sendJson(response, 200, {
+        data: { label: 'sim', usage: sim.account.total().cost_nano_usd / 1e9, limit: null, is_free_tier: false },
+      });
+    case 'GET /credits':
+      return sendJson(response, 200, {
+        data: { total_credits: 1000, total_usage: sim.account.total().cost_nano_usd / 1e9 },
+      });
+    case 'GET /generation':
+      return generation(sim, url.searchParams.get('id') ?? '', response);
+    case 'POST /chat/completions':
+    case 'POST /completions':
+    case 'POST /embeddings':
+      return generate(sim, route.slice(5), request, body, response);
+    default:
+      return sendJson(response, 404, errorBody(404, `No such endpoint: ${route}`));
+  }
+}
+
+function generation(sim: Sim, id: string, response: ServerResponse): void {
+  const entry = sim.account.find(id);
+  if (!entry) return sendJson(response, 404, errorBody(404, `Generation ${id} not found`));
+  sendJson(response, 200, {
+    data: {
+      id,
+      model: entry.model,
+      streamed: entry.streamed,
+      cancelled: entry.cancelled,
+      total_cost: entry.billed ? entry.cost_nano_usd / 1e9 : 0,
+      native_tokens_prompt: entry.prompt_tokens,
+      native_tokens_completion: entry.completion_tokens,
+      native_tokens_reasoning: entry.reasoning_tokens,
+      native_tokens_cached: entry.cached_tokens,
+    },
+  });
+}
+
+async function generate(
+  sim: Sim,
+  path: string,
+  request: IncomingMessage,
+  body: Buffer,
+  response: ServerResponse,
+): Promise<void> {
+  sim.account.lastBody = body.toString();
+  const parsed = parse(sim.account.lastBody);
+  if (typeof parsed === 'string') return sendJson(response, 400, errorBody(400, parsed));
+  const asked = faultOf(parsed, header(request, 'x-sim-fault'));
+  if (asked !== null && !isFault(asked))
+    return sendJson(response, 400, errorBody(400, `No such fault. There are: ${Object.keys(FAULTS).join(', ')}`));
+  const model = findModel(parsed.model ?? '');
+  if (!model) return sendJson(response, 400, errorBody(400, `${parsed.model} is not a valid model ID`));
+  const options = { ...parsed.sim, ...headerOptions(request) };
+  const { ttftMs = 0, gapMs = 0, chunks = 20, seed = 1 } = sim.options;
+  const plan = planOf({ ...parsed, sim: options }, model, seed, chunks);
+  const entry = sim.account.open({
+    generation_id: plan.id,
+    requested_model: parsed.model ?? '',
+    model: model.canonical_slug,
+    fault: asked,
+    streamed: parsed.stream === true,
+    status: 200,
+    prompt_tokens: 0,
+    completion_tokens: 0,
+    cached_tokens: 0,
+    cache_write_tokens: 0,
+    reasoning_tokens: 0,
+    cost_nano_usd: 0,
+    billed: false,
+    cancelled: false,
+    chunks_sent: 0,
+    received_headers: {
+      'http-referer': header(request, 'http-referer') ?? '',
+      'x-title': header(request, 'x-title') ?? '',
+    },
+  });
+  response.once('close', () => {
+    entry.cancelled = !response.writableFinished && !asked?.startsWith('die-');
+  });
+  const speed = { ttftMs: options.ttft_ms ?? ttftMs, gapMs: options.gap_ms ?? gapMs };
+  const delivery: Delivery = { response, entry, plan, fault: asked, speed, sim: options, account: sim.account };
+  const recorded = options.recording ?? (parsed.model?.startsWith('recording/') ? parsed.model.slice(10) : undefined);
+  if (recorded) {
+    const recording = readRecording(sim.options.recordingsDir, recorded);
+    if (!recording)
+      return sendJson(response, 404, errorBody(404, `No recording ${recorded}; RECORDINGS_DIR may be absent.`));
+    return replay(response, recording);
+  }
+  if (await failBefore(delivery)) return;
+  return deliver(delivery, path, parsed);
+}
+
+function deliver(delivery: Delivery, path: string, request: SimRequest): Promise<void> {
+  const { plan, fault } = delivery;
+  const withUsage = fault !== 'no-usage';
+  if (path === '/embeddings') {
+    return sendWhole(delivery, embeddingsBody(plan, Array.isArray(request.input) ? request.input : [request.input]));
+  }
+  if (path === '/completions') {
+    if (!request.stream) return sendWhole(delivery, completionBody(plan, plan.pieces.join(''), plan.finish, withUsage));
+    return sendStream(
+      delivery,
+      [...plan.pieces.map((text) => completionChunk(plan, text, null)), completionChunk(plan, '', plan.finish)],
+      legacyUsage(plan),
+    );
+  }
+  return request.stream
+    ? sendStream(delivery, chatChunks(plan), usageChunk(plan))
+    : sendWhole(delivery, chatBody(plan, withUsage));
+}
+
+function completionChunk(plan: Plan, text: string, finish: string | null): string {
+  return sse(completionBody(plan, text, finish, false));
+}
+
+function legacyUsage(plan: Plan): string {
+  return sse({ ...completionBody(plan, '', null, false), choices: [], usage: usageOf(plan) });
+}
+
+function parse(text: string): SimRequest | string {
+  try {
+    const request = JSON.parse(text) as SimRequest;
+    return request.messages?.length || request.prompt !== undefined || request.input !== undefined
+      ? request
+      : 'Input required: specify "prompt" or "messages"';
+  } catch {
+    return 'Invalid JSON';
+  }
+}
+
+function headerOptions(request: IncomingMessage) {
+  const number = (name: string) => {
+    const value = header(request, name);
+    return value === undefined ? undefined : Number(value);
+  };
+  const options = {
+    ttft_ms: number('x-sim-ttft-ms'),
+    gap_ms: number('x-sim-gap-ms'),
+    chunks: number('x-sim-chunks'),
+    recording: header(request, 'x-sim-recording'),
+  };
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    ttft_ms?: number;
+    gap_ms?: number;
+    chunks?: number;
+    recording?: string;
+  };
+}
+
+function header(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
