@@ -1,13 +1,18 @@
-import { runTransaction } from '../shared/d1.ts';
-import type { Env } from './env.ts';
-import { giveBack } from './give-back.ts';
-import { logBatch } from './log.ts';
+import type { Plan } from './deliver.ts';
 
 /** A message that cannot be used, and why. */
 export interface DeadLetter {
   message: Message;
   reason: string;
 }
+
+/**
+ * A queue's message has at most 128 KB, and more only where a structured clone unfolds. Written twice
+ * as JSON, this many UTF-16 units take at most 800 KB of the 2 MB that D1 takes as one value.
+ */
+const BODY_MAX_CHARS = 200_000;
+/** Half of what D1 takes as one value, and more than the largest row. */
+const ROWS_MAX_BYTES = 1_000_000;
 
 const STORE = `
   INSERT INTO dead_letters (id, queue, body, reason, attempts, created_at, stored_at)
@@ -16,33 +21,70 @@ const STORE = `
    WHERE true
   ON CONFLICT (id) DO NOTHING`;
 
-/** The statement that keeps dead letters, one however many; keeping them again changes nothing. */
-export function deadLetterStatement(
+/** Messages of a dead-letter queue are kept in D1. While D1 is down they wait in the queue. */
+export function keepGivenUp(db: D1Database, queue: string, messages: readonly Message[]): Plan {
+  return keep(db, queue, messages, 'given up by its queue after all retries');
+}
+
+/** A queue that is bound to this worker and unknown to it loses nothing either. */
+export function keepUnknown(db: D1Database, queue: string, messages: readonly Message[]): Plan {
+  return keep(db, queue, messages, 'no handler for this queue');
+}
+
+function keep(db: D1Database, queue: string, messages: readonly Message[], reason: string): Plan {
+  const letters = messages.map((message) => ({ message, reason }));
+  return { statements: deadLetterStatements(db, queue, letters), deadLetters: letters.length };
+}
+
+/**
+ * The statements that keep dead letters: none for none, else one, and one more for each megabyte of
+ * bodies. Keeping a message again changes nothing.
+ */
+export function deadLetterStatements(
   db: D1Database,
   queue: string,
   letters: readonly DeadLetter[],
-): D1PreparedStatement {
-  const rows = letters.map(({ message, reason }) => ({
-    id: message.id,
-    // A body that JSON cannot express is kept as null: its id and reason still tell of it.
-    body: JSON.stringify(message.body) ?? 'null',
-    reason,
-    attempts: message.attempts,
-    created_at: message.timestamp.getTime(),
-  }));
-  return db.prepare(STORE).bind(JSON.stringify(rows), queue, Date.now());
+): D1PreparedStatement[] {
+  const rows = letters.map(({ message, reason }) =>
+    JSON.stringify({
+      id: message.id,
+      body: bodyJson(message.body),
+      reason,
+      attempts: message.attempts,
+      created_at: message.timestamp.getTime(),
+    }),
+  );
+  const storedAt = Date.now();
+  return chunks(rows).map((chunk) => db.prepare(STORE).bind(`[${chunk.join(',')}]`, queue, storedAt));
 }
 
-/** Drains a dead-letter queue into D1. While D1 is down its messages wait in the queue. */
-export async function storeDeadLetters(batch: MessageBatch, env: Env): Promise<void> {
-  const startedAt = Date.now();
-  const letters = batch.messages.map((message) => ({ message, reason: 'given up by its queue after all retries' }));
+/**
+ * A message's body as JSON; the beginning of it as a JSON string if it is too long; and a JSON string
+ * that says so if JSON cannot express it. Bodies sent as JSON, and ours all are, come out as they went in.
+ */
+export function bodyJson(body: unknown): string {
   try {
-    await runTransaction(env.DB, [deadLetterStatement(env.DB, batch.queue, letters)]);
-    batch.ackAll();
-    logBatch({ queue: batch.queue, startedAt, messages: letters.length, dead_letters: letters.length });
+    const json = JSON.stringify(body) ?? JSON.stringify(`not expressible in JSON: ${typeof body}`);
+    return json.length <= BODY_MAX_CHARS ? json : JSON.stringify(json.slice(0, BODY_MAX_CHARS));
   } catch (error) {
-    giveBack(batch.messages);
-    logBatch({ queue: batch.queue, startedAt, messages: letters.length, retried: letters.length, error });
+    return JSON.stringify(`not expressible in JSON: ${error}`);
   }
+}
+
+/** Cuts a list into as few pieces as its bytes need. */
+function chunks(rows: readonly string[]): string[][] {
+  const pieces: string[][] = [];
+  const encoder = new TextEncoder();
+  let room = 0;
+  for (const row of rows) {
+    const bytes = encoder.encode(row).length + 1;
+    const piece = pieces.at(-1);
+    if (piece && bytes <= room) piece.push(row);
+    else {
+      pieces.push([row]);
+      room = ROWS_MAX_BYTES;
+    }
+    room -= bytes;
+  }
+  return pieces;
 }

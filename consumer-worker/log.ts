@@ -1,12 +1,17 @@
+/** Of a D1 error; its message may quote a statement. */
+const ERROR_MAX_CHARS = 500;
+
 interface BatchEnd {
   queue: string;
   /** Unix ms. */
   startedAt: number;
   messages: number;
-  written?: number;
-  dead_letters?: number;
-  retried?: number;
-  error?: unknown;
+  /** Messages whose events are where they belong. */
+  written: number;
+  dead_letters: number;
+  retried: number;
+  /** Why the batch was not written as a whole; undefined if it was. */
+  error: unknown;
 }
 
 /** One JSON line a batch; never a message's body. */
@@ -18,7 +23,7 @@ export function logBatch({ startedAt, error, ...counts }: BatchEnd): void {
       event: 'batch',
       ...counts,
       duration_ms: Date.now() - startedAt,
-      ...(failed && { error: error instanceof Error ? error.message : String(error) }),
+      ...(failed && { error: (error instanceof Error ? error.message : String(error)).slice(0, ERROR_MAX_CHARS) }),
     }),
   );
 }

@@ -1,20 +1,17 @@
 import * as z from 'zod';
 import type { DeadLetter } from './dead-letters.ts';
 
-/** A message whose body is what its queue promises. */
-export interface Valid<T> {
-  message: Message;
-  event: T;
-}
+/** A body of many wrong fields makes a long list; its beginning tells enough. */
+const REASON_MAX_CHARS = 2000;
 
-/** Parses every message by its queue's schema: what is valid, and what is dead, with the reason. */
+/** Parses every message by its queue's schema: the events of the valid ones, and what is dead, with the reason. */
 export function sortMessages<T>(messages: readonly Message[], schema: z.ZodType<T>) {
-  const valid: Valid<T>[] = [];
+  const events: T[] = [];
   const dead: DeadLetter[] = [];
   for (const message of messages) {
     const parsed = schema.safeParse(message.body);
-    if (parsed.success) valid.push({ message, event: parsed.data });
-    else dead.push({ message, reason: z.prettifyError(parsed.error).slice(0, 2000) });
+    if (parsed.success) events.push(parsed.data);
+    else dead.push({ message, reason: z.prettifyError(parsed.error).slice(0, REASON_MAX_CHARS) });
   }
-  return { valid, dead };
+  return { events, dead };
 }

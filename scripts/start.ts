@@ -59,10 +59,10 @@ function localVars(): Record<string, string | undefined> {
   return vars;
 }
 
-function ready(port: number, simulated: boolean): string {
+function ready(port: number, simulated: string | undefined): string {
   const base = `http://${HOST}:${port}`;
   return `ready ${base}/v1
-key   ${LOCAL_KEY}${simulated ? '\nNo OPENROUTER_API_KEY is set: answers come from a simulated OpenRouter.' : ''}
+key   ${LOCAL_KEY}${simulated ? `\nNo OPENROUTER_API_KEY is set: answers come from the simulated OpenRouter at ${simulated}` : ''}
 
   curl -N ${base}/v1/chat/completions -H "Authorization: Bearer ${LOCAL_KEY}" -H "Content-Type: application/json" -d '{"model":"openai/gpt-5-mini","stream":true,"messages":[{"role":"user","content":"Hello"}]}'
 
@@ -79,8 +79,7 @@ async function start(children: { workers?: ChildProcess; upstream?: SimulatedUps
   await prepareLocalDatabase(stateDir);
 
   const vars = localVars();
-  const simulated = !vars.OPENROUTER_API_KEY;
-  if (simulated) {
+  if (!vars.OPENROUTER_API_KEY) {
     children.upstream = await startUpstream({ port: await nextFreePort(port), gapMs: 20 });
     Object.assign(vars, { OPENROUTER_API_KEY: 'simulated', UPSTREAM_BASE_URL: children.upstream.url });
   }
@@ -107,7 +106,7 @@ async function start(children: { workers?: ChildProcess; upstream?: SimulatedUps
     throw new Error(reason ? `${error.message} ${reason.trim()}` : error.message);
   });
   isReady = true;
-  console.log(ready(port, simulated));
+  console.log(ready(port, children.upstream?.url));
 }
 
 const children: { workers?: ChildProcess; upstream?: SimulatedUpstream } = {};

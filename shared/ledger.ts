@@ -76,11 +76,12 @@ const LAST_USED = `
    WHERE api_keys.id = used.key_id AND coalesce(api_keys.last_used_at, 0) < used.at`;
 
 /**
- * The statements that enter usage events into the ledger and its rollups, four however many events
- * there are. Run them in one `db.batch()`, which is a transaction; running them again, with the same
- * or overlapping events in any order, changes nothing more.
+ * The statements that enter usage events into the ledger and its rollups: four however many events
+ * there are, none for none. Run them in one `db.batch()`, which is a transaction; running them again,
+ * with the same or overlapping events in any order, changes nothing more.
  */
 export function ledgerStatements(db: D1Database, events: readonly UsageEvent[]): D1PreparedStatement[] {
+  if (events.length === 0) return [];
   // An event delivered twice in one batch is new to the ledger both times: the rollups must see it once.
   const unique = [...new Map(events.map((event) => [event.request_id, event])).values()];
   const json = JSON.stringify(unique);

@@ -16,7 +16,7 @@ const count = z.int().nonnegative();
  */
 export const UsageEvent = z.strictObject({
   /** Ours, a UUIDv7: the ledger's primary key, and so what makes a redelivery harmless. */
-  request_id: z.uuid(),
+  request_id: z.uuidv7(),
   /** The account that is billed. */
   user_id: text.min(1),
   key_id: text.min(1),

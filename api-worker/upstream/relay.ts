@@ -1,3 +1,4 @@
+import { meter } from '../metering/usage.ts';
 import type { Answer } from './attempt.ts';
 import { errorEvent } from './stream-errors.ts';
 
@@ -67,20 +68,24 @@ export async function write(writable: WritableStream<Uint8Array>, bytes: Uint8Ar
 }
 
 /**
- * Whether a stream that ended by itself did not break off within an event. A missing `[DONE]` alone
- * is no fault: some providers never send it.
+ * Whether a stream that ended by itself is whole. A missing `[DONE]` alone is no fault, some
+ * providers never send it; but then a finish or usage must have come, and the last event not be cut.
  */
 function endsWhole(transcript: string): boolean {
   const last = transcript.slice(transcript.lastIndexOf('\ndata:') + 1).trim();
-  if (!last.startsWith('data:')) return true;
   const data =
     last
-      .slice(5)
+      .replace(/^data:/, '')
       .split(/[\r\n]/, 1)[0]
       ?.trim() ?? '';
   if (data === '[DONE]') return true;
+  const { finish_reason, usage_source } = meter(transcript, true).fields;
+  return isJson(data) && (finish_reason !== null || usage_source === 'provider');
+}
+
+function isJson(text: string): boolean {
   try {
-    JSON.parse(data);
+    JSON.parse(text);
     return true;
   } catch {
     return false;

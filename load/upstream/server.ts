@@ -129,7 +129,10 @@ async function openRouter(
 
 function generation(sim: Sim, id: string, response: ServerResponse): void {
   const entry = sim.account.find(id);
-  if (!entry) return sendJson(response, 404, errorBody(404, `Generation ${id} not found`));
+  if (!entry) {
+    sendJson(response, 404, errorBody(404, `Generation ${id} not found`));
+    return;
+  }
   sendJson(response, 200, {
     data: {
       id,

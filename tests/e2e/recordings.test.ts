@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readRecording, recordedText } from '../../load/upstream/recordings.ts';
+import { usdToNano } from '../../shared/money.ts';
+import { RECORDINGS, RECORDINGS_DIR, WITH_RECORDINGS } from '../support/recordings.ts';
+import { ledgerRow, type System, startSystem } from '../support/system.ts';
+
+interface RecordedUsage {
+  prompt_tokens?: number;
+  completion_tokens?: number;
+  cost?: number;
+}
+
+/** The last usage of a recorded body, read the slow way: every event parsed. */
+function recordedUsage(body: string): RecordedUsage | null {
+  const parts = body.trimStart().startsWith('{')
+    ? [body]
+    : body
+        .split(/\r?\n/)
+        .filter((line) => line.startsWith('data:') && !line.includes('[DONE]'))
+        .map((line) => line.slice(5));
+  const usages = parts.map((part) => (JSON.parse(part) as { usage?: RecordedUsage | null }).usage);
+  return usages.findLast((usage) => usage) ?? null;
+}
+
+const answered = RECORDINGS.flatMap((file) => {
+  const recording = readRecording(RECORDINGS_DIR, file);
+  return recording && recording.response.status === 200 && recording.request.url.includes('/chat/completions')
+    ? [{ file, recording }]
+    : [];
+});
+
+describe.skipIf(answered.length === 0)(`the relay lane, by ${WITH_RECORDINGS}`, () => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem();
+  });
+  afterAll(() => system.stop());
+
+  it.concurrent.each(answered)('relays $file to the byte and meters its usage', async ({ file, recording }) => {
+    const text = recordedText(recording);
+    const streamed = !text.trimStart().startsWith('{');
+    const response = await fetch(`${system.origin}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${system.key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        model: `recording/${file}`,
+        models: [`recording/${file}`],
+        stream: streamed,
+        messages: [{ role: 'user', content: 'Hi' }],
+      }),
+    });
+    expect(await response.text()).toBe(text);
+    const row = await ledgerRow(system.db, response.headers.get('x-request-id') ?? '');
+    const usage = recordedUsage(text);
+    expect(row).toMatchObject({
+      usage_source: usage ? 'provider' : 'unknown',
+      input_tokens: usage?.prompt_tokens ?? null,
+      output_tokens: usage?.completion_tokens ?? null,
+      cost_nano_usd: usage?.cost === undefined ? null : usdToNano(usage.cost),
+    });
+  });
+});

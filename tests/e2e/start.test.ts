@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import OpenAI from 'openai';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/system.ts';
+
+const HELLO = [{ role: 'user' as const, content: 'Hello' }];
+
+/** `npm start` without npm: the same script, so that signals reach it as Ctrl-C does. */
+function start(env: Record<string, string>): { child: ChildProcess; output: () => string } {
+  const { OPENROUTER_API_KEY: _, ...outer } = process.env;
+  const child = spawn(process.execPath, ['scripts/start.mjs'], { env: { ...outer, ...env } });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
+  return { child, output: () => output };
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+async function answers(url: string): Promise<boolean> {
+  return fetch(url).then(
+    () => true,
+    () => false,
+  );
+}
+
+describe('npm start', () => {
+  let stateDir: string;
+  let port: number;
+  let started: ReturnType<typeof start>;
+  beforeAll(async () => {
+    stateDir = await mkdtemp(join(tmpdir(), 'openai-api-'));
+    port = await freePort();
+    started = start({ PORT: String(port), STATE_DIR: stateDir });
+    await eventually(async () => started.output().includes('ready ') || null, 50_000);
+  });
+  afterAll(async () => {
+    if (started.child.exitCode === null) {
+      started.child.kill('SIGINT');
+      await once(started.child, 'exit');
+    }
+    await rm(stateDir, { recursive: true, force: true });
+  });
+
+  const upstream = () => /simulated OpenRouter at (\S+)\/api\/v1/.exec(started.output())?.[1] ?? '';
+  const client = () =>
+    new OpenAI({ apiKey: 'sk-local-development', baseURL: `http://127.0.0.1:${port}/v1`, maxRetries: 0 });
+
+  it('says where it answers, with which key, and what to paste', () => {
+    expect(started.output()).toContain(`ready http://127.0.0.1:${port}/v1\nkey   sk-local-development\n`);
+    expect(started.output().match(/^ {2}curl /gm)).toHaveLength(2);
+  });
+
+  it('streams to the official SDK, and shows the request in /usage within 10 s', async () => {
+    const stream = await client().chat.completions.create({
+      model: 'openai/gpt-5-mini',
+      messages: HELLO,
+      stream: true,
+    });
+    let chunks = 0;
+    for await (const _ of stream) chunks += 1;
+    expect(chunks).toBeGreaterThan(20);
+    const usage = await eventually(async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/usage`, {
+        headers: { authorization: 'Bearer sk-local-development' },
+      });
+      const body = (await response.json()) as { total: { requests: number; cost_nano_usd: number } };
+      return body.total.requests > 0 ? body : null;
+    }, 10_000);
+    expect(usage.total.cost_nano_usd).toBeGreaterThan(0);
+  });
+
+  it('lets the upstream know within a second that a client has left', async () => {
+    const sim = { sim: { gap_ms: 50, chunks: 400 } };
+    const request = { model: 'sim/slow-reader', messages: HELLO, stream: true as const, ...sim };
+    const stream = await client().chat.completions.create(request);
+    let chunks = 0;
+    for await (const _ of stream) if (++chunks === 5) break;
+    const leftAt = Date.now();
+    const entry = await eventually(async () => {
+      const ledger = (await (await fetch(`${upstream()}/sim/ledger`)).json()) as {
+        requests: { requested_model: string; cancelled: boolean; chunks_sent: number }[];
+      };
+      return ledger.requests.find((one) => one.requested_model === 'sim/slow-reader' && one.cancelled) ?? null;
+    });
+    console.log(
+      JSON.stringify({
+        e2e: 'client left',
+        upstream_knew_after_ms: Date.now() - leftAt,
+        chunks_sent: entry.chunks_sent,
+      }),
+    );
+    expect(Date.now() - leftAt).toBeLessThan(1_000);
+    expect(entry.chunks_sent).toBeLessThan(50);
+  });
+
+  it('says in one line that its port is in use', async () => {
+    const second = start({ PORT: String(port), STATE_DIR: stateDir });
+    const [code] = await once(second.child, 'exit');
+    expect(code).toBe(1);
+    expect(second.output().trim()).toBe(`Port ${port} is in use: choose another, as in PORT=8790 npm start.`);
+  });
+
+  it('ends with all its children on Ctrl-C', async () => {
+    const simulated = upstream();
+    expect(await answers(simulated)).toBe(true);
+    started.child.kill('SIGINT');
+    const [code] = await once(started.child, 'exit');
+    expect(code).toBe(0);
+    expect(await answers(`http://127.0.0.1:${port}/health`)).toBe(false);
+    expect(await answers(simulated)).toBe(false);
+  });
+});

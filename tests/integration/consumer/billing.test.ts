@@ -1,0 +1,240 @@
+import { env } from 'cloudflare:workers';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ledgerStatements } from '../../../shared/ledger.ts';
+import { UsageEvent } from '../../../shared/usage-event.ts';
+import { booksOf, booksOfLedger, readBooks } from './histories.ts';
+import {
+  captureLog,
+  consume,
+  countOf,
+  deliveries,
+  failing,
+  freshDatabase,
+  NOW,
+  OVERLOADED,
+  requestId,
+  rows,
+  USAGE_QUEUE,
+  usageEvent,
+  usageEvents,
+  withBatch,
+} from './support.ts';
+
+const TRANSIENT = 'D1_ERROR: Network connection lost.';
+let log: Record<string, unknown>[] = [];
+
+beforeEach(async () => {
+  log = captureLog();
+  await freshDatabase();
+});
+
+describe('a batch of usage events', () => {
+  it('takes one transaction of as many statements for 100 events as for one', async () => {
+    const transactions: number[] = [];
+    const db = withBatch((statements, real) => {
+      transactions.push(statements.length);
+      return real(statements);
+    });
+    await consume(USAGE_QUEUE, deliveries(usageEvents(1)), db);
+    await consume(USAGE_QUEUE, deliveries(usageEvents(100)), db);
+    expect(transactions).toEqual([4, 4]);
+    await consume(USAGE_QUEUE, deliveries([...usageEvents(50), ...Array(50).fill('no event')]), db);
+    expect(transactions).toEqual([4, 4, 5]);
+    expect(await countOf('usage_logs')).toBe(100);
+  });
+
+  it('writes one row an event, and one more for each rollup and key they touch', async () => {
+    const results = await env.DB.batch(ledgerStatements(env.DB, usageEvents(100)));
+    expect(results.map(({ meta }) => meta.rows_written)).toEqual([1, 1, 100, 1]);
+    const again = await env.DB.batch(ledgerStatements(env.DB, usageEvents(100)));
+    expect(again.map(({ meta }) => meta.rows_written)).toEqual([0, 0, 0, 0]);
+  });
+
+  it('finds every row that it meets by its primary key', async () => {
+    const plans: string[] = [];
+    const explaining = new Proxy(env.DB, {
+      get: (target, name) => (name === 'prepare' ? (sql: string) => target.prepare(`EXPLAIN QUERY PLAN ${sql}`) : name),
+    });
+    for (const statement of ledgerStatements(explaining, usageEvents(2))) {
+      const { results } = await statement.all<{ detail: string }>();
+      plans.push(...results.map(({ detail }) => detail));
+    }
+    const tables = plans.filter((detail) => /usage_logs|api_keys/.test(detail));
+    expect(tables).toHaveLength(3);
+    for (const detail of tables) expect(detail).toContain('USING PRIMARY KEY');
+  });
+
+  it('acknowledges each message and leaves one log line, which tells no body', async () => {
+    const result = await consume(USAGE_QUEUE, deliveries(usageEvents(3)));
+    expect(result).toMatchObject({ outcome: 'ok', explicitAcks: ['m0', 'm1', 'm2'], retryMessages: [] });
+    expect(log).toEqual([
+      {
+        ...{ level: 'info', event: 'batch', queue: USAGE_QUEUE, duration_ms: expect.any(Number) },
+        ...{ messages: 3, written: 3, dead_letters: 0, retried: 0 },
+      },
+    ]);
+  });
+
+  it('keeps the numbers nobody knows as NULL, and counts the request as unpriced', async () => {
+    const nothing = { input_tokens: null, output_tokens: null, cost_nano_usd: null, model: null, status: 502 };
+    await consume(USAGE_QUEUE, deliveries([usageEvent(1, { ...nothing, usage_source: 'unknown' }), usageEvent(2)]));
+    expect(await rows(`SELECT input_tokens, cost_nano_usd, cost FROM usage_logs ORDER BY request_id`)).toEqual([
+      { input_tokens: null, cost_nano_usd: null, cost: null },
+      { input_tokens: 100, cost_nano_usd: 18_750, cost: 0.00001875 },
+    ]);
+    expect(await rows('SELECT model, requests, errors, unpriced, cost_nano_usd FROM usage_rollups_daily')).toEqual([
+      { model: 'openai/gpt-5-mini', requests: 1, errors: 1, unpriced: 1, cost_nano_usd: 0 },
+      { model: 'openai/gpt-5-mini-2025-08-07', requests: 1, errors: 0, unpriced: 0, cost_nano_usd: 18_750 },
+    ]);
+  });
+
+  it('takes any text that the schema takes', async () => {
+    const texts = ["');--", '"', '\\', '\n', '\u2028', '\ud83d\ude00', '{"a":1}', '123', 'null', ''];
+    await consume(
+      USAGE_QUEUE,
+      deliveries(texts.map((text, n) => usageEvent(n, { requested_model: text, model: null }))),
+    );
+    const kept = await rows<{ requested_model: string }>('SELECT requested_model FROM usage_logs ORDER BY request_id');
+    expect(kept.map(({ requested_model }) => requested_model)).toEqual(texts);
+    const summed = await rows<{ model: string }>('SELECT model FROM usage_rollups_hourly');
+    expect(summed.map(({ model }) => model).toSorted()).toEqual(texts.toSorted());
+  });
+
+  it('bills what was requested by text that a database cannot hold', async () => {
+    const texts = ['nul\u0000', '\ud800', '\ud800\u0000x'];
+    const { explicitAcks } = await consume(
+      USAGE_QUEUE,
+      deliveries(texts.map((text, n) => usageEvent(n, { requested_model: text, model: null }))),
+    );
+    expect(explicitAcks).toHaveLength(3);
+    expect((await countOf('usage_logs')) + (await countOf('dead_letters'))).toBe(3);
+    expect(await readBooks()).toEqual(await booksOfLedger());
+  });
+
+  it('may be of the largest numbers that are exact', async () => {
+    const list = [usageEvent(1, { cost_nano_usd: Number.MAX_SAFE_INTEGER, input_tokens: Number.MAX_SAFE_INTEGER })];
+    await consume(USAGE_QUEUE, deliveries(list));
+    expect(await readBooks()).toEqual(booksOf(list));
+  });
+});
+
+describe('a message that fails its schema', () => {
+  const { cost_nano_usd: _cost, ...incomplete } = usageEvent(1);
+  const wrong: [unknown, RegExp][] = [
+    ['no event', /expected object/],
+    [null, /expected object/],
+    [incomplete, /cost_nano_usd/],
+    [{ ...usageEvent(1), messages: [] }, /Unrecognized key: "messages"/],
+    [usageEvent(1, { cost_nano_usd: 0.5 }), /cost_nano_usd/],
+    [usageEvent(1, { cost_nano_usd: -1 }), /cost_nano_usd/],
+    [usageEvent(1, { request_id: 'gen-123' }), /request_id/],
+    // A version 4: rows are kept, and read, in the order of their ids' time.
+    [usageEvent(1, { request_id: '01900000-0000-4000-8000-000000000001' }), /request_id/],
+  ];
+
+  it.each(wrong)('becomes a dead letter with the reason, beside written events: %j', async (body, reason) => {
+    const messages = deliveries([usageEvent(10), body, usageEvent(11)]);
+    const { explicitAcks, retryMessages } = await consume(USAGE_QUEUE, messages);
+    expect(explicitAcks).toEqual(['m0', 'm1', 'm2']);
+    expect(retryMessages).toEqual([]);
+    expect(await countOf('usage_logs')).toBe(2);
+    expect(await rows('SELECT * FROM dead_letters')).toEqual([
+      {
+        ...{ id: 'm1', queue: USAGE_QUEUE, body: JSON.stringify(body), attempts: 1, created_at: NOW },
+        ...{ reason: expect.stringMatching(reason), stored_at: expect.any(Number) },
+      },
+    ]);
+    expect(log).toMatchObject([{ messages: 3, written: 2, dead_letters: 1, retried: 0 }]);
+  });
+
+  it('is one dead letter however often it is delivered', async () => {
+    await consume(USAGE_QUEUE, deliveries(['no event']));
+    await consume(USAGE_QUEUE, deliveries(['no event', 'no event'], 2));
+    expect(await rows('SELECT id, attempts FROM dead_letters ORDER BY id')).toEqual([
+      { id: 'm0', attempts: 1 },
+      { id: 'm1', attempts: 2 },
+    ]);
+  });
+});
+
+describe('D1 trouble', () => {
+  it('of the transient kind is retried at once, and the batch acknowledged', async () => {
+    const { db, calls } = failing([TRANSIENT, TRANSIENT]);
+    const { explicitAcks, retryMessages } = await consume(USAGE_QUEUE, deliveries(usageEvents(3)), db);
+    expect(calls.count).toBe(3);
+    expect(explicitAcks).toHaveLength(3);
+    expect(retryMessages).toEqual([]);
+    expect(await readBooks()).toEqual(booksOf(usageEvents(3)));
+  });
+
+  it('of the transient kind after a commit counts nothing twice', async () => {
+    let lost = 2;
+    const db = withBatch(async (statements, real) => {
+      const results = await real(statements);
+      if (lost-- > 0) throw new Error(TRANSIENT);
+      return results;
+    });
+    const { explicitAcks } = await consume(USAGE_QUEUE, deliveries(usageEvents(3)), db);
+    expect(explicitAcks).toHaveLength(3);
+    expect(await readBooks()).toEqual(booksOf(usageEvents(3)));
+  });
+
+  it('of the transient kind that lasts gives everything back after four attempts', async () => {
+    const { db, calls } = failing(Array(99).fill(TRANSIENT));
+    const { explicitAcks, retryMessages } = await consume(USAGE_QUEUE, deliveries(usageEvents(3)), db);
+    expect(calls.count).toBe(4);
+    expect(explicitAcks).toEqual([]);
+    expect(retryMessages.map(({ msgId }) => msgId)).toEqual(['m0', 'm1', 'm2']);
+    expect(log).toMatchObject([{ level: 'error', written: 0, retried: 3, error: TRANSIENT }]);
+  });
+
+  it('of overload asks once and gives everything back, to rest longer with each delivery', async () => {
+    const { db, calls } = failing(Array(99).fill(OVERLOADED));
+    const messages = usageEvents(5).map((body, n) => ({ id: `m${n}`, body, attempts: 1 + 2 * n }));
+    const { explicitAcks, retryMessages } = await consume(USAGE_QUEUE, messages, db);
+    expect(calls.count).toBe(1);
+    expect(explicitAcks).toEqual([]);
+    const delays = retryMessages.map(({ delaySeconds = 0 }) => delaySeconds);
+    expect(delays).toHaveLength(5);
+    expect(delays).toEqual(delays.toSorted((a, b) => a - b));
+    expect(new Set(delays).size).toBe(5);
+    expect(await countOf('usage_logs')).toBe(0);
+  });
+
+  it('with one event gives that one back, and the others are written', async () => {
+    await env.DB.exec(
+      `CREATE TRIGGER poison BEFORE INSERT ON usage_logs WHEN NEW.request_id = '${requestId(7)}' BEGIN SELECT RAISE(ABORT, 'poisoned'); END`,
+    );
+    try {
+      const { explicitAcks, retryMessages } = await consume(
+        USAGE_QUEUE,
+        deliveries([...usageEvents(20), 'no event'], 3),
+      );
+      expect(retryMessages).toEqual([{ msgId: 'm7', delaySeconds: expect.any(Number) }]);
+      expect(explicitAcks).toHaveLength(20);
+      expect(await readBooks()).toEqual(booksOf(usageEvents(20).filter((_, n) => n !== 7)));
+      expect(await countOf('dead_letters')).toBe(1);
+      expect(log).toMatchObject([{ level: 'error', messages: 21, written: 19, dead_letters: 1, retried: 1 }]);
+    } finally {
+      await env.DB.exec('DROP TRIGGER poison');
+    }
+  });
+
+  it('that turns into overload while messages are written alone gives back the rest at once', async () => {
+    let calls = 0;
+    const db = withBatch((statements, real) => {
+      calls += 1;
+      if (calls === 1) throw new Error('D1_ERROR: something unheard of');
+      if (calls === 4) throw new Error(OVERLOADED);
+      return real(statements);
+    });
+    const { explicitAcks, retryMessages } = await consume(USAGE_QUEUE, deliveries(usageEvents(6)), db);
+    expect(calls).toBe(4);
+    expect(explicitAcks).toEqual(['m0', 'm1']);
+    expect(retryMessages.map(({ msgId }) => msgId)).toEqual(['m2', 'm3', 'm4', 'm5']);
+  });
+});
+
+it('has fixtures that its schema takes', () => {
+  expect(UsageEvent.parse(usageEvent())).toEqual(usageEvent());
+});

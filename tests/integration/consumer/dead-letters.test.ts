@@ -1,0 +1,105 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { bodyJson } from '../../../consumer-worker/dead-letters.ts';
+import {
+  captureLog,
+  consume,
+  countOf,
+  deliveries,
+  failing,
+  freshDatabase,
+  NOW,
+  OVERLOADED,
+  rows,
+  usageEvent,
+  usageEvents,
+  withBatch,
+} from './support.ts';
+
+const QUEUE = 'openai-api-usage-dead-letters-staging';
+let log: Record<string, unknown>[] = [];
+
+beforeEach(async () => {
+  log = captureLog();
+  await freshDatabase();
+});
+
+describe('a dead-letter queue', () => {
+  it('is drained into D1, each message with its body as received and the reason', async () => {
+    const { explicitAcks } = await consume(QUEUE, deliveries([usageEvent(1), { any: ['thing', null, 1.5] }], 4));
+    expect(explicitAcks).toEqual(['m0', 'm1']);
+    const common = { queue: QUEUE, attempts: 4, created_at: NOW, stored_at: expect.any(Number) };
+    const reason = 'given up by its queue after all retries';
+    expect(await rows('SELECT * FROM dead_letters ORDER BY id')).toEqual([
+      { ...common, id: 'm0', reason, body: JSON.stringify(usageEvent(1)) },
+      { ...common, id: 'm1', reason, body: '{"any":["thing",null,1.5]}' },
+    ]);
+    expect(log).toMatchObject([{ level: 'info', queue: QUEUE, messages: 2, written: 0, dead_letters: 2, retried: 0 }]);
+  });
+
+  it('enters nothing into the ledger', async () => {
+    await consume(QUEUE, deliveries(usageEvents(3)));
+    expect(await countOf('usage_logs')).toBe(0);
+  });
+
+  it('keeps a message once however often it is delivered', async () => {
+    await consume(QUEUE, deliveries(usageEvents(3)));
+    const { explicitAcks } = await consume(QUEUE, deliveries(usageEvents(3), 2));
+    expect(explicitAcks).toHaveLength(3);
+    expect(await countOf('dead_letters')).toBe(3);
+  });
+
+  it('waits while D1 is overloaded', async () => {
+    const { db } = failing([OVERLOADED]);
+    const { explicitAcks, retryMessages } = await consume(QUEUE, deliveries(usageEvents(3)), db);
+    expect(explicitAcks).toEqual([]);
+    expect(retryMessages).toHaveLength(3);
+    expect(log).toMatchObject([{ level: 'error', dead_letters: 0, retried: 3, error: OVERLOADED }]);
+  });
+
+  it('keeps a batch of the largest messages, in more statements than one', async () => {
+    const statements: number[] = [];
+    const db = withBatch((list, real) => {
+      statements.push(list.length);
+      return real(list);
+    });
+    const body = { text: '"\\é'.repeat(30_000) };
+    const { explicitAcks } = await consume(QUEUE, deliveries(Array(100).fill(body)), db);
+    expect(explicitAcks).toHaveLength(100);
+    expect(await rows('SELECT count(*) AS n, min(body) AS low, max(body) AS high FROM dead_letters')).toEqual([
+      { n: 100, low: JSON.stringify(body), high: JSON.stringify(body) },
+    ]);
+    expect(statements).toHaveLength(1);
+    expect(statements[0]).toBeGreaterThan(1);
+  });
+
+  it('keeps what JSON cannot express, or D1 not hold, beside the rest', async () => {
+    const cycle: { self?: unknown } = {};
+    cycle.self = cycle;
+    const clone = 'x'.repeat(100_000);
+    const bodies = [undefined, 10n, cycle, Array(100).fill(clone), '\ud800\u0000', '"'.repeat(500_000), 'fine'];
+    const { explicitAcks } = await consume(QUEUE, deliveries(bodies));
+    expect(explicitAcks).toHaveLength(bodies.length);
+    const kept = await rows<{ body: string }>('SELECT body FROM dead_letters ORDER BY id');
+    expect(kept).toHaveLength(bodies.length);
+    for (const { body } of kept) expect(() => JSON.parse(body)).not.toThrow();
+    expect(kept[6]).toEqual({ body: '"fine"' });
+  });
+});
+
+describe('a queue that the worker does not know', () => {
+  it('loses nothing: its messages become dead letters', async () => {
+    const { explicitAcks } = await consume('openai-api-something-else', deliveries(usageEvents(2)));
+    expect(explicitAcks).toHaveLength(2);
+    expect(await rows('SELECT DISTINCT queue, reason FROM dead_letters')).toEqual([
+      { queue: 'openai-api-something-else', reason: 'no handler for this queue' },
+    ]);
+  });
+});
+
+describe('the JSON of a body', () => {
+  it('is the beginning of one that is too long', () => {
+    const json = bodyJson(['a'.repeat(1_000_000)]);
+    expect(json.length).toBeLessThan(210_000);
+    expect(JSON.parse(json)).toMatch(/^\["aaaa/);
+  });
+});

@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { D1Database } from '@cloudflare/workers-types';
+import OpenAI from 'openai';
+import { createTestHarness } from 'wrangler';
+import { type SimulatedUpstream, startUpstream } from '../../load/upstream/server.ts';
+import { sha256Hex } from '../../shared/ids.ts';
+import { RECORDINGS_DIR } from './recordings.ts';
+import { statementsOf } from './schema.ts';
+
+/** Both workers, their queues and their database, in front of the simulated OpenRouter. */
+export interface System {
+  /** Of the API worker, without `/v1`. */
+  origin: string;
+  db: D1Database;
+  upstream: SimulatedUpstream;
+  key: string;
+  /** An official client without retries of its own, so that what it sees is what we did. */
+  client: OpenAI;
+  stop(): Promise<void>;
+}
+
+/** Time limits short enough to be waited for in a test. */
+const VARS = {
+  RATE_LIMIT_PER_MINUTE: '1000000',
+  FALLBACK_MODELS: 'openai/gpt-4o-mini',
+  UPSTREAM_HEADERS_TIMEOUT_MS: '1500',
+  UPSTREAM_FIRST_EVENT_TIMEOUT_MS: '3000',
+  UPSTREAM_RETRIES: '2',
+  STREAM_COMMIT_AFTER_MS: '1000',
+  OPENROUTER_API_KEY: 'sk-or-v1-of-the-tests',
+};
+
+/** Starts everything on free ports with an empty database and one account, `tester`. */
+export async function startSystem(vars: Record<string, string> = {}): Promise<System> {
+  const upstream = await startUpstream({ recordingsDir: RECORDINGS_DIR });
+  const harness = createTestHarness({
+    workers: [
+      { configPath: './wrangler.api.toml', vars: { ...VARS, UPSTREAM_BASE_URL: upstream.url, ...vars } },
+      { configPath: './wrangler.consumer.toml' },
+    ],
+  });
+  const { url } = await harness.listen();
+  const { DB: db } = await harness.getWorker<{ DB: D1Database }>().getEnv();
+  const schema = readFileSync(new URL('../../schema.sql', import.meta.url), 'utf8');
+  await db.batch(statementsOf(schema).map((statement) => db.prepare(statement)));
+  const key = await createKey(db, 'tester', 'key_tester');
+  return {
+    origin: url.origin,
+    db,
+    upstream,
+    key,
+    client: new OpenAI({ apiKey: key, baseURL: `${url.origin}/v1`, maxRetries: 0 }),
+    async stop() {
+      await harness.close();
+      await upstream.close();
+    },
+  };
+}
+
+/** Creates an account with one key and returns the key. */
+export async function createKey(db: D1Database, userId: string, keyId: string): Promise<string> {
+  const key = `sk-test-${keyId}`;
+  await db.batch([
+    db.prepare('INSERT OR IGNORE INTO users (id, name, created_at) VALUES (?1, ?1, 0)').bind(userId),
+    db
+      .prepare('INSERT INTO api_keys (id, user_id, key_hash, name, created_at) VALUES (?1, ?2, ?3, ?1, 0)')
+      .bind(keyId, userId, await sha256Hex(key)),
+  ]);
+  return key;
+}
+
+/** Asks again until the answer is not null; fails after `withinMs`. */
+export async function eventually<T>(ask: () => Promise<T | null>, withinMs = 10_000): Promise<T> {
+  for (const deadline = Date.now() + withinMs; ; await wait(25)) {
+    const answer = await ask();
+    if (answer !== null) return answer;
+    if (Date.now() > deadline) throw new Error(`Did not come true within ${withinMs} ms: ${ask}`);
+  }
+}
+
+/** A ledger row, as far as tests look at it. */
+export interface LedgerRow {
+  request_id: string;
+  model: string | null;
+  status: number;
+  finish_reason: string | null;
+  input_tokens: number | null;
+  output_tokens: number | null;
+  cached_tokens: number | null;
+  reasoning_tokens: number | null;
+  cost_nano_usd: number | null;
+  usage_source: string;
+  attempts: number;
+}
+
+/** The ledger's row of a request, once it is there. */
+export function ledgerRow(db: D1Database, requestId: string): Promise<LedgerRow> {
+  return eventually(() =>
+    db.prepare('SELECT * FROM usage_logs WHERE request_id = ?1').bind(requestId).first<LedgerRow>(),
+  );
+}
