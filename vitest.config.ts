@@ -5,10 +5,10 @@ import { defineConfig } from 'vitest/config';
 const SCHEMA = readFileSync(new URL('./schema.sql', import.meta.url), 'utf8');
 
 /** Tests that run inside workerd, with the bindings of one worker's wrangler file and schema.sql in reach. */
-function workerd(name: string, include: string[], configPath: string) {
+function workerd(name: string, include: string[], configPath: string, globalSetup: string[] = []) {
   return {
     plugins: [cloudflareTest({ wrangler: { configPath }, miniflare: { bindings: { SCHEMA } } })],
-    test: { name, include },
+    test: { name, include, globalSetup },
   };
 }
 
@@ -16,7 +16,9 @@ export default defineConfig({
   test: {
     projects: [
       workerd('unit', ['tests/unit/**/*.test.ts'], './wrangler.api.toml'),
-      workerd('integration:api', ['tests/integration/api/**/*.test.ts'], './wrangler.api.toml'),
+      workerd('integration:api', ['tests/integration/api/**/*.test.ts'], './wrangler.api.toml', [
+        './tests/support/upstream.setup.ts',
+      ]),
       workerd('integration:consumer', ['tests/integration/consumer/**/*.test.ts'], './wrangler.consumer.toml'),
       {
         test: {

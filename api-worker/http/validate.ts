@@ -88,9 +88,10 @@ function invalidUnion(issue: Extract<Issue, { code: 'invalid_union' }>, what: st
     const field = String(issue.discriminator);
     const given = (input as Record<string, unknown>)[field];
     const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
-    return invalidValue(given, options, `${what.slice(0, -1)}.${field}'`);
+    return invalidValue(given, options, what);
   }
-  return invalidType(what, 'one of its other forms', input);
+  const forms = issue.errors.flatMap(([inner]) => (inner?.code === 'invalid_type' ? [article(inner.expected)] : []));
+  return invalidType(what, forms.length > 0 ? forms.join(' or ') : 'another form', input);
 }
 
 function outOfRange(issue: Extract<Issue, { code: 'too_big' | 'too_small' }>, what: string) {

@@ -6,7 +6,7 @@ import { admit, type Verdict, type Window } from './sliding-window.ts';
  * admits more than the limit. The window is kept in storage; an object that was evicted and comes
  * back knows what it had admitted.
  */
-export class AccountLimiter extends DurableObject {
+export class AccountLimiter extends DurableObject<ApiBindings> {
   #window: Window;
 
   constructor(ctx: DurableObjectState, env: ApiBindings) {

@@ -6,11 +6,13 @@ import * as z from 'zod';
  */
 const text = z.string();
 const loose = z.looseObject;
+/** A type that is none of those that we know; told of last, since what is wrong with a known one helps more. */
+const other = (known: readonly string[]) => text.refine((type) => !known.includes(type), { abort: true });
 
 const KNOWN_PARTS = ['text', 'image_url', 'input_audio', 'file', 'refusal'];
 
 /** A part of a type that we do not know is the upstream's to judge; one that we know must be well formed. */
-const unknownPart = loose({ type: text.refine((type) => !KNOWN_PARTS.includes(type)) });
+const unknownPart = loose({ type: other(KNOWN_PARTS) });
 const part = z.union([
   z.discriminatedUnion('type', [
     loose({ type: z.literal('text'), text }),
@@ -52,7 +54,7 @@ const tool = z.union([
     loose({ type: z.literal('function'), function: named }),
     loose({ type: z.literal('custom'), custom: named }),
   ]),
-  loose({ type: text.refine((type) => !KNOWN_TOOLS.includes(type)) }),
+  loose({ type: other(KNOWN_TOOLS) }),
 ]);
 
 const KNOWN_FORMATS = ['text', 'json_object', 'json_schema'];
@@ -62,7 +64,7 @@ const responseFormat = z.union([
     loose({ type: z.literal('json_object') }),
     loose({ type: z.literal('json_schema'), json_schema: named }),
   ]),
-  loose({ type: text.refine((type) => !KNOWN_FORMATS.includes(type)) }),
+  loose({ type: other(KNOWN_FORMATS) }),
 ]);
 
 const between = (low: number, high: number) => z.number().min(low).max(high).nullish();

@@ -87,15 +87,18 @@ export function deliveries(bodies: readonly unknown[], attempts = 1): Delivery[]
   return bodies.map((body, n) => ({ id: `m${n}`, body, attempts }));
 }
 
-/** Runs the worker's queue handler on one batch; what it told the queue. */
+/** Runs the worker's queue handler on one batch; what it told the queue, and the delays it asked for. */
 export async function consume(queue: string, messages: readonly Delivery[], db: D1Database = env.DB) {
   const batch = createMessageBatch(
     queue,
     messages.map((message) => ({ ...message, timestamp: NOW })),
   );
+  // The batch made for tests forgets the delays.
+  const retries = batch.messages.map((message) => vi.spyOn(message, 'retry'));
   const ctx = createExecutionContext();
   await worker.queue(batch, { ...env, DB: db });
-  return getQueueResult(batch, ctx);
+  const delays = retries.flatMap((retry) => retry.mock.calls.map(([options]) => options?.delaySeconds ?? 0));
+  return { ...(await getQueueResult(batch, ctx)), delays };
 }
 
 type Batch = (statements: D1PreparedStatement[]) => Promise<D1Result[]>;

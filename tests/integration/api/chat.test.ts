@@ -1,0 +1,92 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Env } from '../../../api-worker/env.ts';
+import { applySchema, chat, createKey, env, errorOf, HELLO } from './support.ts';
+
+let key: string;
+beforeAll(async () => {
+  await applySchema();
+  key = await createKey('carol');
+});
+
+const lastBody = async () => (await fetch(`${env.UPSTREAM_BASE_URL.replace('/api/v1', '')}/sim/requests/last`)).text();
+const rows = async (requestId: string | null) =>
+  (await env.DB.prepare('SELECT * FROM usage_logs WHERE request_id = ?1').bind(requestId).all()).results;
+
+describe('POST /v1/chat/completions', () => {
+  it('sends the body on as it came, unknown fields and odd spacing included', async () => {
+    const body =
+      ' {"messages" : [{"role":"user","content":"é","x":1.0}],\n"model":"openai/gpt-5-mini","seed":12345678901234567890,"provider":{"order":["a"]}}';
+    expect((await chat(key, body)).status).toBe(200);
+    expect(await lastBody()).toBe(body);
+  });
+
+  it('names the default model where none is named, and touches nothing else', async () => {
+    const answer = await chat(key, '{"messages":[{"role":"user","content":"x"}]}', {
+      DEFAULT_MODEL: 'openai/gpt-4o-mini',
+    });
+    expect(answer.headers.get('x-gateway-model')).toBe('openai/gpt-4o-mini');
+    expect(await lastBody()).toBe('{"model":"openai/gpt-4o-mini","messages":[{"role":"user","content":"x"}]}');
+  });
+
+  it.each([
+    [{}, { max_tokens: 7 }],
+    [{ max_tokens: null }, { max_tokens: 7 }],
+    [{ max_tokens: 3 }, { max_tokens: 3 }],
+    [{ max_completion_tokens: 3 }, { max_completion_tokens: 3 }],
+  ])('bounds the length by MAX_TOKENS_DEFAULT only where the client sets none: %j', async (asked, sent) => {
+    await chat(key, { ...HELLO, ...asked }, { MAX_TOKENS_DEFAULT: '7' });
+    expect(JSON.parse(await lastBody())).toEqual({ ...HELLO, ...sent });
+  });
+
+  it('says what happened in its headers', async () => {
+    const { headers } = await chat(key, { ...HELLO, stream: true });
+    expect(headers.get('content-type')).toBe('text/event-stream');
+    expect(headers.get('x-gateway-model')).toBe(HELLO.model);
+    expect(headers.get('x-gateway-attempts')).toBe('1');
+    expect(headers.get('openai-processing-ms')).toMatch(/^\d+$/);
+    expect(headers.get('x-ratelimit-limit-requests')).toBe('600');
+  });
+
+  it('goes straight to D1 when the queue refuses, and counts once if both come', async () => {
+    const refused = { send: () => Promise.reject(new Error('queue is full')) } as unknown as Queue;
+    const answer = await chat(key, { ...HELLO, stream: true }, {
+      USAGE_QUEUE: refused,
+      ANALYTICS_QUEUE: refused,
+    } as Partial<Env>);
+    expect(answer.status).toBe(200);
+    const id = answer.headers.get('x-request-id');
+    expect(await rows(id)).toMatchObject([{ user_id: 'carol', status: 200, usage_source: 'provider' }]);
+    const total = await env.DB.prepare('SELECT sum(requests) AS requests FROM usage_rollups_daily').first();
+    expect(total).toEqual({ requests: 1 });
+  });
+
+  it('answers although neither queue nor database takes the usage', async () => {
+    const refused = { send: () => Promise.reject(new Error('queue is full')) } as unknown as Queue;
+    const DB = new Proxy(env.DB, {
+      get(db, name) {
+        if (name === 'batch') return () => Promise.reject(new Error('D1_ERROR: disk full'));
+        const member = Reflect.get(db, name);
+        return typeof member === 'function' ? member.bind(db) : member;
+      },
+    });
+    expect((await chat(key, HELLO, { USAGE_QUEUE: refused, DB } as Partial<Env>)).status).toBe(200);
+  });
+});
+
+describe('the account limiter', () => {
+  it('admits exactly the limit of 500 concurrent requests', { timeout: 30_000 }, async () => {
+    const limiter = env.ACCOUNT_LIMITER.getByName('five-hundred');
+    const verdicts = await Promise.all(Array.from({ length: 500 }, () => limiter.admit(60)));
+    expect(verdicts.filter((verdict) => verdict.admitted)).toHaveLength(60);
+  });
+
+  it('refuses with 429, in OpenAI words, with the time to wait', async () => {
+    const limited = await createKey('dave', { rate_limit: 1 });
+    expect((await chat(limited)).status).toBe(200);
+    const answer = await chat(limited);
+    expect(answer.status).toBe(429);
+    expect(errorOf(answer)).toMatchObject({ type: 'requests', code: 'rate_limit_exceeded' });
+    expect(Number(answer.headers.get('retry-after-ms'))).toBeGreaterThan(0);
+    expect(answer.headers.get('x-ratelimit-remaining-requests')).toBe('0');
+  });
+});
