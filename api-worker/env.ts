@@ -14,7 +14,7 @@ export type Env = Omit<ApiBindings, 'OPENROUTER_API_KEY' | 'POSTHOG_API_KEY'> & 
 };
 
 /** What middleware learns about a request and hands on. */
-export type Variables = {
+type Variables = {
   requestId: string;
   /** When the request arrived, Unix ms. */
   arrivedAt: number;

@@ -5,7 +5,6 @@ import * as z from 'zod';
  * number is never written as 0.
  */
 export const USAGE_SOURCES = ['provider', 'reconciled', 'estimated', 'cache', 'unknown'] as const;
-export type UsageSource = (typeof USAGE_SOURCES)[number];
 
 const text = z.string().max(512);
 const count = z.int().nonnegative();

@@ -113,10 +113,9 @@ function outOfRange(issue: Extract<Issue, { code: 'too_big' | 'too_small' }>, wh
       code: big ? 'string_above_max_length' : 'string_below_min_length',
     };
   }
-  const type = issue.origin === 'int' ? 'integer' : 'decimal';
   return {
     message: `Invalid ${what}: expected a value ${big ? '<=' : '>='} ${limit}, but got ${String(issue.input).slice(0, 32)} instead.`,
-    code: big ? `${type}_above_max_value` : `${type}_below_min_value`,
+    code: big ? 'decimal_above_max_value' : 'decimal_below_min_value',
   };
 }
 

@@ -9,7 +9,7 @@ import { COMMENT, sse } from './wire.ts';
 const COMMENT_EVERY_MS = 500;
 const SLOW_START_MS = 3_000;
 
-export interface Speed {
+interface Speed {
   ttftMs: number;
   gapMs: number;
 }

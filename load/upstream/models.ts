@@ -34,7 +34,7 @@ function model(
 }
 
 /** Prices fine enough that costs do not end at a whole nano-dollar. */
-export const MODELS: readonly SimulatedModel[] = [
+const MODELS: readonly SimulatedModel[] = [
   model(
     'openai/gpt-5-mini',
     'openai/gpt-5-mini-2025-08-07',

@@ -17,8 +17,8 @@ export interface SimOptions {
 }
 
 /** Where the final usage sits: all three are seen in the wild. */
-export const USAGE_SHAPES = ['null-finish', 'repeated-finish', 'empty-choices'] as const;
-export type UsageShape = (typeof USAGE_SHAPES)[number];
+const USAGE_SHAPES = ['null-finish', 'repeated-finish', 'empty-choices'] as const;
+type UsageShape = (typeof USAGE_SHAPES)[number];
 
 /** The fields of a request that shape an answer. */
 export interface SimRequest {
@@ -40,7 +40,7 @@ export interface SimRequest {
   sim?: SimOptions;
 }
 
-export interface ToolCall {
+interface ToolCall {
   id: string;
   name: string;
   arguments: string;

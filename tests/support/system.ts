@@ -59,7 +59,7 @@ export async function startSystem(vars: Record<string, string> = {}): Promise<Sy
 }
 
 /** Creates an account with one key and returns the key. */
-export async function createKey(db: D1Database, userId: string, keyId: string): Promise<string> {
+async function createKey(db: D1Database, userId: string, keyId: string): Promise<string> {
   const key = `sk-test-${keyId}`;
   await db.batch([
     db.prepare('INSERT OR IGNORE INTO users (id, name, created_at) VALUES (?1, ?1, 0)').bind(userId),

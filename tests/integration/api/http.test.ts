@@ -120,7 +120,7 @@ describe('bad input', () => {
       'messages[0].tool_call_id',
     ],
     [{ ...HELLO, temperature: 2.5 }, 'decimal_above_max_value', 'temperature'],
-    [{ ...HELLO, max_tokens: 0 }, 'integer_below_min_value', 'max_tokens'],
+    [{ ...HELLO, max_tokens: 0 }, 'decimal_below_min_value', 'max_tokens'],
     [{ ...HELLO, stream: 'yes' }, 'invalid_type', 'stream'],
     [{ ...HELLO, tools: [{ type: 'function' }] }, 'missing_required_parameter', 'tools[0].function'],
     [{ ...HELLO, model: '' }, 'string_below_min_length', 'model'],

@@ -14,7 +14,7 @@ export const env = {
   ALLOWED_ORIGINS: 'https://chat.example, https://other.example',
 };
 
-export const MODEL = 'openai/gpt-5-mini';
+const MODEL = 'openai/gpt-5-mini';
 export const HELLO = { model: MODEL, messages: [{ role: 'user', content: 'Hello' }] };
 
 export async function applySchema(): Promise<void> {
