@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { sha256Hex } from '../shared/ids.ts';
 
 /** The key that `npm start` creates: only ever in the local database. */
@@ -13,8 +14,8 @@ function wrangler(args: readonly string[]): void {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   if (status === 0) return;
-  const line = `${stderr}\n${stdout}`.split('\n').find((text) => text.includes('ERROR')) ?? `exit code ${status}`;
-  throw new Error(line.replace(/^.*ERROR\S*\s*/, ''));
+  const output = stripVTControlCharacters(`${stderr}\n${stdout}`);
+  throw new Error(/\[ERROR\]\s*(.+)/.exec(output)?.[1] ?? `wrangler ended with ${status}`);
 }
 
 /**

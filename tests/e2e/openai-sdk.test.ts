@@ -34,6 +34,10 @@ describe('the official openai SDK', () => {
     const booked = system.upstream.account.entries.at(-1);
     const row = await ledgerRow(system.db, response.headers.get('x-request-id') ?? '');
     expect(text.split(' ')).toHaveLength(20);
+    expect(booked?.received_headers).toEqual({
+      'http-referer': 'https://github.com/wemake/openai-api',
+      'x-title': '@wemake/openai-api',
+    });
     expect(row).toMatchObject({
       model: 'openai/gpt-5-mini-2025-08-07',
       status: 200,

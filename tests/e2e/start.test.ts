@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { prepareLocalDatabase } from '../../scripts/local-state.ts';
 import { eventually } from '../support/system.ts';
 
 const HELLO = [{ role: 'user' as const, content: 'Hello' }];
@@ -109,6 +110,17 @@ describe('npm start', () => {
     const [code] = await once(second.child, 'exit');
     expect(code).toBe(1);
     expect(second.output().trim()).toBe(`Port ${port} is in use: choose another, as in PORT=8790 npm start.`);
+  });
+
+  it('says in one line what is wrong with the schema', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'openai-api-'));
+    const bad = join(folder, 'schema.sql');
+    await writeFile(bad, 'CREATE TABEL users;');
+    await expect(prepareLocalDatabase(folder, bad)).rejects.toThrow(
+      `Cannot apply ${bad}: near "TABEL": syntax error at offset`,
+    );
+    await expect(prepareLocalDatabase(folder, join(folder, 'none.sql'))).rejects.toThrow('none.sql: ENOENT');
+    await rm(folder, { recursive: true });
   });
 
   it('ends with all its children on Ctrl-C', async () => {
