@@ -24,7 +24,7 @@ export async function relay(
 ): Promise<RelayEnd> {
   if (!(await write(writable, answer.head))) return clientLeft(answer);
   const piped = await pipe(answer.rest, writable);
-  if (piped && (!streamed || endsWhole((await answer.transcript).text))) {
+  if (piped && endsWhole((await answer.transcript).text, streamed)) {
     await writable.close().catch(() => undefined);
     return 'complete';
   }
@@ -68,10 +68,11 @@ export async function write(writable: WritableStream<Uint8Array>, bytes: Uint8Ar
 }
 
 /**
- * Whether a stream that ended by itself is whole. A missing `[DONE]` alone is no fault, some
- * providers never send it; but then a finish or usage must have come, and the last event not be cut.
+ * Whether an answer that ended by itself is whole. Of a stream, a missing `[DONE]` alone is no fault,
+ * some providers never send it; but then a finish or usage must have come, and the last event not be cut.
  */
-function endsWhole(transcript: string): boolean {
+function endsWhole(transcript: string, streamed: boolean): boolean {
+  if (!streamed) return /[}\]]\s*$/.test(transcript.slice(-64));
   const last = transcript.slice(transcript.lastIndexOf('\ndata:') + 1).trim();
   const data =
     last

@@ -116,6 +116,8 @@ export async function sendWhole(delivery: Delivery, body: unknown): Promise<void
   }
   if (fault === 'die-mid-stream' || fault === 'silence-mid-stream') {
     await write(response, json.slice(0, json.length / 2));
+    // Time for the first half to arrive: destroying a socket discards what is still on its way.
+    await wait(speed.gapMs);
     if (fault === 'die-mid-stream') response.socket?.destroy();
     else await once(response, 'close');
     return;

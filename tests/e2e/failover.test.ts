@@ -95,3 +95,22 @@ describe('before the first event', () => {
     expect(text.trimEnd().endsWith('data: [DONE]')).toBe(true);
   });
 });
+
+describe('a whole answer too large to be held back', () => {
+  const large = { sim: { chunks: 60_000 } };
+
+  it('is relayed to its end and metered', async () => {
+    const response = await post({ model: 'openai/gpt-4o-mini', ...large });
+    const answer = (await response.json()) as { choices: { message: { content: string } }[] };
+    expect(answer.choices[0]?.message.content.split(' ')).toHaveLength(60_000);
+    const row = await ledgerRow(system.db, response.headers.get('x-request-id') ?? '');
+    expect(row).toMatchObject({ status: 200, output_tokens: 60_000, usage_source: 'provider' });
+  });
+
+  it('breaks when its provider breaks it, rather than look complete', async () => {
+    const response = await post({ model: 'sim/die-mid-stream', models: ['x'], sim: { chunks: 200_000, gap_ms: 300 } });
+    await expect(response.text()).rejects.toThrow();
+    const row = await ledgerRow(system.db, response.headers.get('x-request-id') ?? '');
+    expect(row).toMatchObject({ status: 502, usage_source: 'unknown', cost_nano_usd: null });
+  });
+});

@@ -89,4 +89,12 @@ describe('the account limiter', () => {
     expect(Number(answer.headers.get('retry-after-ms'))).toBeGreaterThan(0);
     expect(answer.headers.get('x-ratelimit-remaining-requests')).toBe('0');
   });
+
+  it('neither opens the door nor hides when it cannot be reached: 503', async () => {
+    const gone = { admit: () => Promise.reject(new Error('object is gone')) };
+    const ACCOUNT_LIMITER = { getByName: () => gone } as unknown as Env['ACCOUNT_LIMITER'];
+    const answer = await chat(key, HELLO, { ACCOUNT_LIMITER });
+    expect(answer.status).toBe(503);
+    expect(answer.text).not.toContain('gone');
+  });
 });
