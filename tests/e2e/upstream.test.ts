@@ -17,7 +17,7 @@ const post = (body: Record<string, unknown>, path = '/chat/completions') =>
     method: 'POST',
     headers: { authorization: 'Bearer sk-any', 'content-type': 'application/json' },
     body: JSON.stringify(body),
-    signal: AbortSignal.timeout(400),
+    signal: AbortSignal.timeout(1_500),
   });
 
 /** How an answer looks from outside: its status, whether it could be read, what kind of end it had. */
