@@ -7,7 +7,7 @@ import { sha256Hex } from '../shared/ids.ts';
 /** The key that `npm start` creates: only ever in the local database. */
 export const LOCAL_KEY = 'sk-local-development';
 
-/** Runs a wrangler command and returns its output; throws one line when it fails. */
+/** Runs a wrangler command; throws one line when it fails. */
 function wrangler(args: readonly string[]): void {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['node_modules/wrangler/bin/wrangler.js', ...args], {
     encoding: 'utf8',

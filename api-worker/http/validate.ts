@@ -9,6 +9,9 @@ export interface InvalidRequest {
   code: string | null;
 }
 
+/** Marks a bound as an integer's: `z.int().min(1, INTEGER)`. Zod's issue does not tell what kind of number it bounds. */
+export const INTEGER = 'integer';
+
 /** Longest quote of what the client sent. */
 const QUOTE_LENGTH = 64;
 
@@ -113,9 +116,10 @@ function outOfRange(issue: Extract<Issue, { code: 'too_big' | 'too_small' }>, wh
       code: big ? 'string_above_max_length' : 'string_below_min_length',
     };
   }
+  const type = issue.message === INTEGER ? 'integer' : 'decimal';
   return {
     message: `Invalid ${what}: expected a value ${big ? '<=' : '>='} ${limit}, but got ${String(issue.input).slice(0, 32)} instead.`,
-    code: big ? 'decimal_above_max_value' : 'decimal_below_min_value',
+    code: big ? `${type}_above_max_value` : `${type}_below_min_value`,
   };
 }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { INTEGER } from '../http/validate.ts';
 
 /**
  * What POST /v1/chat/completions relies on (OpenAI's CreateChatCompletionRequest). Everything else
@@ -68,7 +69,7 @@ const responseFormat = z.union([
 ]);
 
 const between = (low: number, high: number) => z.number().min(low).max(high).nullish();
-const positive = z.int().min(1).nullish();
+const integer = (low: number, high = Number.MAX_SAFE_INTEGER) => z.int().min(low, INTEGER).max(high, INTEGER).nullish();
 
 export const ChatRequest = loose({
   model: text.min(1).max(256).nullish(),
@@ -76,14 +77,14 @@ export const ChatRequest = loose({
   messages: z.array(message).min(1).max(1000),
   stream: z.boolean().nullish(),
   stream_options: loose({ include_usage: z.boolean().nullish() }).nullish(),
-  max_tokens: positive,
-  max_completion_tokens: positive,
-  n: z.int().min(1).max(128).nullish(),
+  max_tokens: integer(1),
+  max_completion_tokens: integer(1),
+  n: integer(1, 128),
   temperature: between(0, 2),
   top_p: between(0, 1),
   presence_penalty: between(-2, 2),
   frequency_penalty: between(-2, 2),
-  top_logprobs: z.int().min(0).max(20).nullish(),
+  top_logprobs: integer(0, 20),
   logprobs: z.boolean().nullish(),
   logit_bias: z.record(text, z.number()).nullish(),
   seed: z.number().nullish(),

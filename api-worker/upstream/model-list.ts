@@ -57,8 +57,8 @@ async function fetchModels(env: Env): Promise<UpstreamModel[]> {
   return models;
 }
 
-/** Only within the upstream's own origin: our key goes with the request. */
-function nextPage(next: string | null, current: string): string | null {
+/** The next page's URL, only within the upstream's own origin: our key goes with the request. */
+export function nextPage(next: string | null, current: string): string | null {
   if (next === null) return null;
   const url = new URL(next, current);
   return url.origin === new URL(current).origin ? url.href : null;

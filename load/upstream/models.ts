@@ -98,38 +98,49 @@ export function findModel(id: string): SimulatedModel | null {
   return MODELS.find((known) => known.id === id || known.canonical_slug === id) ?? null;
 }
 
-/** The answer of GET /models. */
-export function modelsBody() {
+/** Small, so that whoever reads the list has to turn the page. */
+const PAGE_SIZE = 4;
+
+/** The answer of GET /models: pages from 1. */
+export function modelsBody(page: number) {
+  const start = (page - 1) * PAGE_SIZE;
   return {
-    data: MODELS.map(({ id, canonical_slug, created, context_length, prompt, completion, cacheRead, cacheWrite }) => ({
-      id,
-      canonical_slug,
-      name: id,
-      created,
-      context_length,
-      architecture: { modality: 'text+image->text', input_modalities: ['text', 'image'], output_modalities: ['text'] },
-      supported_parameters: [
-        'max_tokens',
-        'temperature',
-        'top_p',
-        'seed',
-        'stop',
-        'tools',
-        'tool_choice',
-        'response_format',
-        'reasoning',
-      ],
-      top_provider: { context_length, max_completion_tokens: 16_384, is_moderated: false },
-      pricing: {
-        prompt,
-        completion,
-        request: '0',
-        image: '0',
-        web_search: '0',
-        internal_reasoning: '0',
-        input_cache_read: cacheRead,
-        input_cache_write: cacheWrite,
-      },
-    })),
+    links: { next: start + PAGE_SIZE < MODELS.length ? `/api/v1/models?page=${page + 1}` : null },
+    data: MODELS.slice(start, start + PAGE_SIZE).map(
+      ({ id, canonical_slug, created, context_length, prompt, completion, cacheRead, cacheWrite }) => ({
+        id,
+        canonical_slug,
+        name: id,
+        created,
+        context_length,
+        architecture: {
+          modality: 'text+image->text',
+          input_modalities: ['text', 'image'],
+          output_modalities: ['text'],
+        },
+        supported_parameters: [
+          'max_tokens',
+          'temperature',
+          'top_p',
+          'seed',
+          'stop',
+          'tools',
+          'tool_choice',
+          'response_format',
+          'reasoning',
+        ],
+        top_provider: { context_length, max_completion_tokens: 16_384, is_moderated: false },
+        pricing: {
+          prompt,
+          completion,
+          request: '0',
+          image: '0',
+          web_search: '0',
+          internal_reasoning: '0',
+          input_cache_read: cacheRead,
+          input_cache_write: cacheWrite,
+        },
+      }),
+    ),
   };
 }

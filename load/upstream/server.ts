@@ -107,7 +107,7 @@ async function openRouter(
   if (!/^Bearer \S+/.test(request.headers.authorization ?? '')) return sendJson(response, 401, errorBody(401));
   switch (route) {
     case 'GET /models':
-      return sendJson(response, 200, modelsBody());
+      return sendJson(response, 200, modelsBody(Number(url.searchParams.get('page') ?? 1)));
     case 'GET /key':
       return sendJson(response, 200, {
         data: { label: 'sim', usage: sim.account.total().cost_nano_usd / 1e9, limit: null, is_free_tier: false },

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
 import { applySchema, chat, createKey, env, errorOf, HELLO } from './support.ts';
 
@@ -45,6 +45,28 @@ describe('POST /v1/chat/completions', () => {
     expect(headers.get('x-gateway-attempts')).toBe('1');
     expect(headers.get('openai-processing-ms')).toMatch(/^\d+$/);
     expect(headers.get('x-ratelimit-limit-requests')).toBe('600');
+  });
+
+  it('asks a queue that refuses once again, and hands it content and keys in no case', async () => {
+    const sent: unknown[] = [];
+    const send = vi.fn(async (event: unknown) => {
+      if (send.mock.calls.length === 1) throw new Error('try again');
+      sent.push(event);
+    });
+    const queue = { send } as unknown as Queue;
+    const secret = { ...HELLO, messages: [{ role: 'user', content: 'my secret' }] };
+    const lines: string[] = [];
+    const log = vi.spyOn(console, 'log').mockImplementation((line: string) => void lines.push(line));
+    const answer = await chat(key, secret, { USAGE_QUEUE: queue, ANALYTICS_QUEUE: queue } as Partial<Env>);
+    log.mockRestore();
+    const id = answer.headers.get('x-request-id');
+    expect(sent).toHaveLength(2);
+    expect(sent).toMatchObject([{ request_id: id }, { request_id: id }]);
+    expect(await rows(id), 'nothing went past the queue').toEqual([]);
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ event: 'request', request_id: id, status: 200 }]);
+    const written = JSON.stringify([sent, lines]);
+    const { content } = JSON.parse(answer.text).choices[0].message;
+    for (const private_ of ['my secret', content, key, 'sk-or']) expect(written).not.toContain(private_);
   });
 
   it('goes straight to D1 when the queue refuses, and counts once if both come', async () => {

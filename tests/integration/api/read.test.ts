@@ -112,6 +112,7 @@ describe('GET /v1/models', () => {
   it('lists the upstream’s models in OpenAI’s shape', async () => {
     const list = JSON.parse((await call('/v1/models', { key })).text);
     expect(list.object).toBe('list');
+    expect(list.data, 'both pages of the upstream').toHaveLength(6);
     expect(list.data).toContainEqual({
       id: 'openai/gpt-5-mini',
       object: 'model',
