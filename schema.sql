@@ -5,20 +5,63 @@
 CREATE TABLE IF NOT EXISTS users (
   id         TEXT    PRIMARY KEY,
   name       TEXT    NOT NULL,
-  created_at INTEGER NOT NULL          -- Unix ms
+  tier       TEXT    NOT NULL DEFAULT 'standard',      -- of rate_limits
+  is_active  INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)), -- 0: none of its keys and tokens is accepted
+  created_at INTEGER NOT NULL                          -- Unix ms
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS api_keys (
-  id           TEXT    PRIMARY KEY,
+  id           TEXT    PRIMARY KEY,                    -- made of a UUIDv7, so that an account's keys are in order of time
   user_id      TEXT    NOT NULL REFERENCES users (id),
   key_hash     TEXT    NOT NULL UNIQUE,                -- SHA-256 of the key, lower-case hex; the look-up of auth
+  key_prefix   TEXT    NOT NULL DEFAULT 'sk-',         -- its beginning, to know it by
   name         TEXT    NOT NULL,
   permissions  TEXT    NOT NULL DEFAULT '["read","write"]' CHECK (json_valid(permissions)), -- JSON array of read, write, admin
-  rate_limit   INTEGER          CHECK (rate_limit >= 0),-- requests a minute; NULL: RATE_LIMIT_PER_MINUTE
-  tier         TEXT    NOT NULL DEFAULT 'standard',
-  is_active    INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)),
+  rate_limit   INTEGER          CHECK (rate_limit >= 0),-- requests a minute of this key alone; NULL: it shares the account's
+  tier         TEXT,                                   -- of rate_limits; NULL: the account's
+  is_active    INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)), -- 0: revoked
   created_at   INTEGER NOT NULL,                       -- Unix ms
+  expires_at   INTEGER,                                -- Unix ms, from then on refused; NULL: never
   last_used_at INTEGER                                 -- Unix ms; derived from usage events by the consumer
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS api_keys_by_user ON api_keys (user_id, id); -- an account's keys
+
+-- What a tier grants, and what an account is granted instead. NULL in a tier: no limit (of
+-- requests_per_minute: RATE_LIMIT_PER_MINUTE). NULL in an account's row: as its tier.
+CREATE TABLE IF NOT EXISTS rate_limits (
+  scope                 TEXT    NOT NULL CHECK (scope IN ('tier', 'account')),
+  subject               TEXT    NOT NULL,              -- the tier's name, or users.id
+  requests_per_minute   INTEGER CHECK (requests_per_minute >= 0),
+  tokens_per_minute     INTEGER CHECK (tokens_per_minute >= 0),
+  concurrent_requests   INTEGER CHECK (concurrent_requests >= 0),
+  requests_per_month    INTEGER CHECK (requests_per_month >= 0),    -- months and days are UTC's
+  tokens_per_month      INTEGER CHECK (tokens_per_month >= 0),
+  budget_day_nano_usd   INTEGER CHECK (budget_day_nano_usd >= 0),   -- nano-dollars
+  budget_month_nano_usd INTEGER CHECK (budget_month_nano_usd >= 0), -- nano-dollars
+  PRIMARY KEY (scope, subject)
+) STRICT, WITHOUT ROWID;
+
+-- Where the tiers start; what an operator changes stays changed.
+INSERT OR IGNORE INTO rate_limits
+  (scope, subject, requests_per_minute, tokens_per_minute, concurrent_requests, requests_per_month, tokens_per_month, budget_day_nano_usd, budget_month_nano_usd)
+VALUES
+  ('tier', 'free',      20,      100000,   4,    10000, 10000000, 1000000000, 5000000000),
+  ('tier', 'standard',  NULL,    4000000,  200,  NULL,  NULL,     NULL,       NULL),
+  ('tier', 'premium',   6000,    40000000, 2000, NULL,  NULL,     NULL,       NULL),
+  ('tier', 'unlimited', 1000000, NULL,     NULL, NULL,  NULL,     NULL,       NULL);
+
+-- Who changed what, when, from where: one row for each change of users, keys and limits, written in
+-- the transaction that makes the change. Append-only.
+CREATE TABLE IF NOT EXISTS audit_log (
+  id            TEXT    PRIMARY KEY,                   -- UUIDv7, so that rows are in order of time
+  actor_user_id TEXT    NOT NULL,                      -- the admin's account
+  actor_key_id  TEXT    NOT NULL,
+  action        TEXT    NOT NULL,                      -- such as key.create
+  target        TEXT    NOT NULL,                      -- id of what was changed
+  changes       TEXT    NOT NULL CHECK (json_valid(changes)), -- JSON: the fields as they were set; never a key
+  address       TEXT,                                  -- the admin's IP address
+  request_id    TEXT    NOT NULL,
+  created_at    INTEGER NOT NULL                       -- Unix ms
 ) STRICT, WITHOUT ROWID;
 
 -- The ledger: one row a request, append-only. A row is never changed; redelivered events meet the primary key.

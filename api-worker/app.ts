@@ -7,10 +7,15 @@ import { limitBody, requireJson } from './http/json-body.ts';
 import { requestLog } from './http/log.ts';
 import { onlyMethods, unknownUrl } from './http/not-found.ts';
 import { requestId } from './http/request-id.ts';
-import { admission } from './limits/admission.ts';
+import { rateLimits } from './limits/admission.ts';
+import { listAuditLog } from './routes/admin/audit-log.ts';
+import { createKey, listKeys, retrieveKey, revokeKey, rotateKey, updateKey } from './routes/admin/keys.ts';
+import { listTiers, updateTier } from './routes/admin/tiers.ts';
+import { createUser, listUsers, retrieveUser, updateUser } from './routes/admin/users.ts';
 import { chatCompletions } from './routes/chat-completions.ts';
 import { health } from './routes/health.ts';
 import { listModels, retrieveModel } from './routes/models.ts';
+import { completionsUsage, costs } from './routes/organization.ts';
 import { usage } from './routes/usage.ts';
 
 /** Middleware and routes in the order in which a request meets them. */
@@ -19,13 +24,36 @@ export const app = new Hono<App>();
 app.use(requestId, requestLog, securityHeaders, crossOrigin);
 
 app.get('/health', health).all(onlyMethods('GET'));
+
+// Before authentication, so that a refusal of it, too, tells a known caller how the limits stand.
+app.use('/v1/*', rateLimits).use('/usage', rateLimits).use('/admin/*', rateLimits);
+
 app
-  .post('/v1/chat/completions', authenticate, limitBody, requireJson, admission, chatCompletions)
+  .post('/v1/chat/completions', authenticate('write'), limitBody, requireJson, chatCompletions)
   .all(onlyMethods('POST'));
-app.get('/v1/models', authenticate, listModels).all(onlyMethods('GET'));
-app.get('/v1/models/:id{.+}', authenticate, retrieveModel).all(onlyMethods('GET'));
-app.get('/usage', authenticate, usage).all(onlyMethods('GET'));
-app.get('/v1/usage', authenticate, usage).all(onlyMethods('GET'));
+app.get('/v1/models', authenticate('read'), listModels).all(onlyMethods('GET'));
+app.get('/v1/models/:id{.+}', authenticate('read'), retrieveModel).all(onlyMethods('GET'));
+app.get('/v1/usage', authenticate('read'), usage).all(onlyMethods('GET'));
+app.get('/usage', authenticate('read'), usage).all(onlyMethods('GET'));
+
+app.get('/v1/organization/usage/completions', authenticate('admin'), completionsUsage).all(onlyMethods('GET'));
+app.get('/v1/organization/costs', authenticate('admin'), costs).all(onlyMethods('GET'));
+
+app.use('/admin/*', authenticate('admin'), limitBody);
+app.on(['POST', 'PATCH'], '/admin/*', requireJson);
+app.get('/admin/users', listUsers).post(createUser).all(onlyMethods('GET', 'POST'));
+app.get('/admin/users/:id', retrieveUser).patch(updateUser).all(onlyMethods('GET', 'PATCH'));
+app.post('/admin/users/:id/keys', createKey).all(onlyMethods('POST'));
+app.get('/admin/keys', listKeys).all(onlyMethods('GET'));
+app
+  .get('/admin/keys/:id', retrieveKey)
+  .patch(updateKey)
+  .delete(revokeKey)
+  .all(onlyMethods('GET', 'PATCH', 'DELETE'));
+app.post('/admin/keys/:id/rotate', rotateKey).all(onlyMethods('POST'));
+app.get('/admin/tiers', listTiers).all(onlyMethods('GET'));
+app.patch('/admin/tiers/:id', updateTier).all(onlyMethods('PATCH'));
+app.get('/admin/audit-log', listAuditLog).all(onlyMethods('GET'));
 
 app.notFound(unknownUrl);
 app.onError((error) => errorResponse(toApiError(error)));

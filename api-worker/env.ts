@@ -1,11 +1,14 @@
 import type { Context } from 'hono';
 import type { Principal } from './auth/principal.ts';
+import type { Rates } from './limits/books.ts';
 import type { RequestOutcome } from './metering/outcome.ts';
 
 /** The bindings of wrangler.api.toml. Secrets may be unset; an unset POSTHOG_API_KEY turns analytics off. */
-export type Env = Omit<ApiBindings, 'OPENROUTER_API_KEY' | 'POSTHOG_API_KEY'> & {
+export type Env = Omit<ApiBindings, 'OPENROUTER_API_KEY' | 'POSTHOG_API_KEY' | 'JWT_SECRET'> & {
   OPENROUTER_API_KEY?: string;
   POSTHOG_API_KEY?: string;
+  /** Unset: no HS256 tokens. */
+  JWT_SECRET?: string;
   /** Time limits and retries in milliseconds and counts, see upstream/policy.ts; unset: its defaults. */
   UPSTREAM_HEADERS_TIMEOUT_MS?: string;
   UPSTREAM_FIRST_EVENT_TIMEOUT_MS?: string;
@@ -19,6 +22,8 @@ type Variables = {
   /** When the request arrived, Unix ms. */
   arrivedAt: number;
   principal: Principal;
+  /** Set by admission: what the account's rates leave. */
+  rates?: Rates;
   /** Set by routes that answer from the upstream: settles after the last byte. */
   outcome?: Promise<RequestOutcome>;
 };

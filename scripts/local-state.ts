@@ -34,8 +34,8 @@ export async function prepareLocalDatabase(stateDir: string, schemaPath = 'schem
   const now = Date.now();
   const seed = `
 INSERT OR IGNORE INTO users (id, name, created_at) VALUES ('local', 'Local development', ${now});
-INSERT OR IGNORE INTO api_keys (id, user_id, key_hash, name, created_at)
-VALUES ('key_local', 'local', '${await sha256Hex(LOCAL_KEY)}', 'npm start', ${now});
+INSERT OR IGNORE INTO api_keys (id, user_id, key_hash, key_prefix, name, permissions, created_at)
+VALUES ('key_local', 'local', '${await sha256Hex(LOCAL_KEY)}', 'sk-local', 'npm start', '["read","write","admin"]', ${now});
 `;
   mkdirSync(stateDir, { recursive: true });
   const file = join(stateDir, 'prepare.sql');

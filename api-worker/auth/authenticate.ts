@@ -2,32 +2,127 @@ import { createMiddleware } from 'hono/factory';
 import { sha256Hex } from '../../shared/ids.ts';
 import type { App, AppContext } from '../env.ts';
 import { ApiError, unavailable } from '../http/errors.ts';
-import { findPrincipal } from './key-lookup.ts';
-import type { Principal } from './principal.ts';
+import { Limits } from '../limits/limits.ts';
+import { readKey, readLimits } from './accounts.ts';
+import { addressBlock, addressOf } from './address.ts';
+import { isMistyped } from './api-key.ts';
+import { find } from './findings.ts';
+import { isJwt, JwksUnavailable, verifyJwt } from './jwt.ts';
+import { type Permission, Principal } from './principal.ts';
 
 /** RFC 6750 bearer tokens; the scheme's case does not matter (RFC 9110, 11.1). */
-const BEARER = /^Bearer +(sk-\S{1,512})$/i;
+const BEARER = /^Bearer +(\S+)$/i;
+const KEY = /^sk-\S{1,512}$/;
+const TOKEN_MAX_LENGTH = 8192;
 
-/** Admits requests with an active API key as `Authorization: Bearer sk-…` and sets `principal`; else 401. */
-export const authenticate = createMiddleware<App>(async (c, next) => {
+/**
+ * Admits requests whose `Authorization: Bearer` is an active API key or a valid JWT with the
+ * permission, and sets `principal`. Else 401 (who?) or 403 (may not).
+ */
+export function authenticate(permission: Permission) {
+  return createMiddleware<App>(async (c, next) => {
+    const principal = await identify(c);
+    c.set('principal', principal);
+    if (!principal.permissions.includes(permission)) throw insufficient(c, permission);
+    await next();
+  });
+}
+
+/** 403 in OpenAI's envelope. */
+export function insufficient(c: AppContext, permission: Permission): ApiError {
+  return new ApiError(403, {
+    message: `You have insufficient permissions to ${c.req.method} ${c.req.path}: it needs '${permission}'.`,
+    code: 'insufficient_permissions',
+  });
+}
+
+async function identify(c: AppContext): Promise<Principal> {
   const header = c.req.header('authorization')?.trim();
   if (!header) {
     throw new ApiError(401, {
       message: "You didn't provide an API key. Send it as a header: Authorization: Bearer YOUR_KEY.",
     });
   }
-  const key = BEARER.exec(header)?.[1];
-  const principal = key ? await look(c, key) : null;
-  if (!principal) throw new ApiError(401, { message: 'Incorrect API key provided.', code: 'invalid_api_key' });
-  c.set('principal', principal);
-  await next();
-});
+  const credential = BEARER.exec(header)?.[1] ?? '';
+  if (KEY.test(credential)) return byKey(c, credential);
+  if (credential.length <= TOKEN_MAX_LENGTH && isJwt(credential)) return byToken(c, credential);
+  throw invalidKey('Incorrect API key provided.');
+}
 
-async function look(c: AppContext, key: string): Promise<Principal | null> {
-  const hash = await sha256Hex(key);
-  try {
-    return await findPrincipal(c.env, hash, (work) => c.executionCtx.waitUntil(work));
-  } catch (cause) {
-    throw unavailable('API keys cannot be checked at the moment. Please try again.', cause);
+async function byKey(c: AppContext, key: string): Promise<Principal> {
+  if (isMistyped(key)) throw invalidKey('Incorrect API key provided: it is mistyped or cut short.');
+  const name = keyName(await sha256Hex(key));
+  const principal = await ask(() =>
+    find(c.env, {
+      name,
+      schema: Principal,
+      read: () => readKey(c.env.DB, name.slice(KEY_NAME.length)),
+      keepAlive: (work) => c.executionCtx.waitUntil(work),
+      gate: () => gate(c),
+    }),
+  );
+  if (!principal) throw invalidKey('Incorrect API key provided.');
+  if (principal.expiresAt !== null && principal.expiresAt <= Date.now()) {
+    throw invalidKey('Incorrect API key provided: it has expired.');
   }
+  return principal;
+}
+
+async function byToken(c: AppContext, token: string): Promise<Principal> {
+  const claims = await ask(() => verifyJwt(c.env, token));
+  if (!claims) throw invalidKey('Incorrect token provided: it is not valid here, or has expired.');
+  const { sub, tier, permissions, exp } = claims;
+  const limits = await ask(() =>
+    find(c.env, {
+      name: accountName(sub, tier),
+      schema: Limits,
+      read: () => readLimits(c.env.DB, sub, tier),
+      keepAlive: (work) => c.executionCtx.waitUntil(work),
+    }),
+  );
+  if (!limits) throw invalidKey('Incorrect token provided: its account is inactive.');
+  return { keyId: 'jwt', userId: sub, permissions, limits, keyRateLimit: null, expiresAt: exp * 1000 };
+}
+
+const KEY_NAME = 'key:';
+
+/** The name of a key's finding. */
+export function keyName(hash: string): string {
+  return KEY_NAME + hash;
+}
+
+/** The name of an account's finding, as tokens see it. */
+function accountName(userId: string, tier: string | null): string {
+  return `account:${JSON.stringify([userId, tier])}`;
+}
+
+/** Stops an address that asks D1 about too many keys: most of them are guesses. */
+async function gate(c: AppContext): Promise<void> {
+  const address = addressOf(c);
+  if (address === null) return;
+  // A limiter that fails must not keep keys out.
+  const { success } = await c.env.ADDRESS_LIMITER.limit({ key: addressBlock(address) }).catch(() => ({
+    success: true,
+  }));
+  if (success) return;
+  throw new ApiError(429, {
+    message: 'Too many unknown API keys from your address. Please try again in a minute.',
+    type: 'requests',
+    code: 'rate_limit_exceeded',
+    headers: { 'retry-after': '60', 'retry-after-ms': '60000' },
+  });
+}
+
+async function ask<T>(search: () => Promise<T>): Promise<T> {
+  try {
+    return await search();
+  } catch (cause) {
+    if (cause instanceof ApiError) throw cause;
+    const what = cause instanceof JwksUnavailable ? 'Tokens' : 'API keys';
+    throw unavailable(`${what} cannot be checked at the moment. Please try again.`, cause);
+  }
+}
+
+function invalidKey(message: string): ApiError {
+  return new ApiError(401, { message, code: 'invalid_api_key' });
 }

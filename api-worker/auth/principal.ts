@@ -1,10 +1,23 @@
 import * as z from 'zod';
+import { Limits } from '../limits/limits.ts';
 
-/** Who is calling: an active key and the account that it bills. */
+export const PERMISSIONS = ['read', 'write', 'admin'] as const;
+
+/** `read`: models and the account's usage; `write`: what costs money; `admin`: /admin and everyone's usage. None includes another. */
+export const Permission = z.enum(PERMISSIONS);
+export type Permission = z.infer<typeof Permission>;
+
+/** Who is calling: the account that is billed, and what the key or token allows. */
 export const Principal = z.object({
+  /** `jwt` for a token. */
   keyId: z.string(),
   userId: z.string(),
-  /** Requests a minute; null: the default of RATE_LIMIT_PER_MINUTE. */
-  rateLimit: z.number().int().nullable(),
+  permissions: z.array(Permission),
+  /** The account's, its own limits over its tier's. */
+  limits: Limits,
+  /** Requests a minute of this key alone; null: it shares the account's. */
+  keyRateLimit: z.int().nullable(),
+  /** Unix ms, from when the key is refused; null: never. */
+  expiresAt: z.number().nullable(),
 });
 export type Principal = z.infer<typeof Principal>;

@@ -19,7 +19,7 @@ export const securityHeaders = secureHeaders({
 /** CORS for exactly the origins in ALLOWED_ORIGINS, preflight included; any other gets no permission. */
 export const crossOrigin = cors({
   origin: (origin, c) => (listOf((c.env as Env).ALLOWED_ORIGINS).includes(origin) ? origin : null),
-  allowMethods: ['GET', 'POST', 'OPTIONS'],
+  allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
   exposeHeaders: [
     'x-request-id',
     'x-gateway-model',
@@ -30,6 +30,13 @@ export const crossOrigin = cors({
     'x-ratelimit-limit-requests',
     'x-ratelimit-remaining-requests',
     'x-ratelimit-reset-requests',
+    'x-ratelimit-limit-tokens',
+    'x-ratelimit-remaining-tokens',
+    'x-ratelimit-reset-tokens',
+    'x-ratelimit-limit',
+    'x-ratelimit-remaining',
+    'x-ratelimit-reset',
+    'x-should-retry',
   ],
   maxAge: 86_400,
 });

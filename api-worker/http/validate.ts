@@ -12,6 +12,9 @@ export interface InvalidRequest {
 /** Marks a bound as an integer's: `z.int().min(1, INTEGER)`. Zod's issue does not tell what kind of number it bounds. */
 export const INTEGER = 'integer';
 
+/** What Zod says of a refinement that has no message of its own. */
+const ZOD_CUSTOM = 'Invalid input';
+
 /** Longest quote of what the client sent. */
 const QUOTE_LENGTH = 64;
 
@@ -61,9 +64,20 @@ function explain(issue: Issue, what: string): { message: string; code: string | 
       return invalidValue(issue.input, issue.values.map(String), what);
     case 'invalid_union':
       return invalidUnion(issue, what);
+    case 'unrecognized_keys':
+      return unknownParameter(issue.keys[0] ?? '');
+    case 'custom':
+      return {
+        message: issue.message === ZOD_CUSTOM ? `Invalid value for ${what}.` : issue.message,
+        code: 'invalid_value',
+      };
     default:
       return { message: `Invalid value for ${what}.`, code: 'invalid_value' };
   }
+}
+
+function unknownParameter(name: string) {
+  return { message: `Unknown parameter: '${name.slice(0, QUOTE_LENGTH)}'.`, code: 'unknown_parameter' };
 }
 
 function missing(what: string) {

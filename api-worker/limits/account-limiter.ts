@@ -1,26 +1,173 @@
 import { DurableObject } from 'cloudflare:workers';
-import { admit, type Verdict, type Window } from './sliding-window.ts';
+import { describe, logLine } from '../http/log.ts';
+import { abandoned } from './abandoned.ts';
+import {
+  type Ask,
+  Books,
+  DAY_MS,
+  dayOf,
+  LEASE_MS,
+  NOTHING,
+  periodOf,
+  type Rates,
+  type Settlement,
+  type Totals,
+  type Verdict,
+} from './books.ts';
+import { BooksStorage } from './books-storage.ts';
+import { readLedgerDays, readPriced } from './ledger-days.ts';
+
+/** The rollups of a day are compared some hours after its end, when its last events have long arrived. */
+const REBASE_AFTER_MIDNIGHT_MS = 2 * 3_600_000;
+/** Accounts spread over this, so that they do not ask D1 all at once. */
+const REBASE_SPREAD_MS = 3_600_000;
+const TRY_AGAIN_MS = 30_000;
+const REBASE_AGAIN_MS = 3_600_000;
+
+/** How an account stands: its rates, and its sums of this day and month. */
+export type AccountStanding = Rates & { day: Totals; month: Totals; concurrent_requests: number };
 
 /**
- * One object an account: the only place that counts its requests, so that no number of isolates
- * admits more than the limit. The window is kept in storage; an object that was evicted and comes
- * back knows what it had admitted.
+ * One object an account: the only place that counts and reserves, so that no number of isolates
+ * passes a limit. It answers one call at a time; what it decides is durable before it is heard.
  */
 export class AccountLimiter extends DurableObject<ApiBindings> {
-  #window: Window;
+  readonly #store: BooksStorage;
+  readonly #books: Books;
+  /** Unix ms; null: none is set. */
+  #alarmAt: number | null = null;
 
   constructor(ctx: DurableObjectState, env: ApiBindings) {
     super(ctx, env);
-    this.#window = ctx.storage.kv.get<Window>('requests') ?? { startedAt: 0, current: 0, previous: 0 };
+    this.#store = new BooksStorage(ctx.storage);
+    this.#books = new Books(this.#store.load());
+    void ctx.blockConcurrencyWhile(async () => {
+      this.#alarmAt = await ctx.storage.getAlarm();
+    });
   }
 
-  /** Counts one request against `limit` requests a minute and says whether it may go on. */
-  admit(limit: number): Verdict {
-    const verdict = admit(this.#window, limit, Date.now());
-    if (verdict.admitted) {
-      this.#window = verdict.window;
-      this.ctx.storage.kv.put('requests', this.#window);
+  /** Whether a request may go on, and if so reserves what it asks for. Safe to repeat. */
+  admit(ask: Ask): Verdict {
+    const now = Date.now();
+    const verdict = this.#books.admit(ask, now);
+    if (!verdict.refusal) {
+      this.#store.saveWindows(this.#books.state);
+      this.#store.saveReservation(ask.requestId, this.#books.state);
+      if (this.#store.userId === null) this.#store.userId = ask.userId;
+      this.#wakeBy(now + LEASE_MS);
     }
     return verdict;
+  }
+
+  /** Ends a request by what it used; false: it is not known here. Safe to repeat. */
+  settle(requestId: string, settlement: Settlement): boolean {
+    const { state } = this.#books;
+    const arrivedAt = (state.open.get(requestId) ?? state.held.get(requestId))?.arrivedAt;
+    const known = this.#books.settle(requestId, settlement, Date.now());
+    if (known && arrivedAt !== undefined) this.#saveEnd(requestId, arrivedAt);
+    return known;
+  }
+
+  /** Books a request that was admitted while this object could not be reached. */
+  charge(arrivedAt: number, settlement: Settlement): void {
+    this.#books.charge(arrivedAt, settlement);
+    this.#store.saveDay(dayOf(arrivedAt), this.#books.state);
+  }
+
+  /** Says that a long request lives; false: it was taken for dead. */
+  renew(requestId: string): boolean {
+    const alive = this.#books.renew(requestId, Date.now());
+    if (alive) this.#store.saveReservation(requestId, this.#books.state);
+    return alive;
+  }
+
+  /** What a credential's limits leave; changes nothing. */
+  standing(credential: Pick<Ask, 'limits' | 'keyId' | 'keyRateLimit'>): AccountStanding {
+    const now = Date.now();
+    const [day, month] = [periodOf('day', now), periodOf('month', now)];
+    return {
+      ...this.#books.rates(credential, now),
+      day: this.#books.totals(day.from, day.to),
+      month: this.#books.totals(month.from, month.to),
+      concurrent_requests: this.#books.state.open.size,
+    };
+  }
+
+  /** Takes silent requests for dead, reports them, compares the books with the ledger, and sets the next alarm. */
+  override async alarm(): Promise<void> {
+    this.#alarmAt = null;
+    const now = Date.now();
+    for (const reservation of this.#books.expire(now)) {
+      this.#store.addReport(abandoned(reservation, now));
+      this.#saveEnd(reservation.requestId, reservation.arrivedAt);
+    }
+    const reported = await this.#report();
+    if (this.#store.rebaseAt <= now) await this.#rebase(now);
+    const next = [this.#books.firstLeaseEnd(), reported ? null : now + TRY_AGAIN_MS, this.#nextRebase()];
+    for (const time of next) if (time !== null) this.#wakeBy(time);
+  }
+
+  /** Hands dead requests to the usage queue; false: some are left. */
+  async #report(): Promise<boolean> {
+    for (const event of this.#store.reports()) {
+      try {
+        await this.env.USAGE_QUEUE.send(event);
+      } catch (error) {
+        logLine('error', { event: 'abandoned_not_reported', request_id: event.request_id, error: describe(error) });
+        return false;
+      }
+      this.#store.removeReport(event.request_id);
+      logLine('error', { event: 'abandoned', request_id: event.request_id, user_id: event.user_id });
+    }
+    return true;
+  }
+
+  /** Puts the ledger's sums in place of ours for the closed days of this month. */
+  async #rebase(now: number): Promise<void> {
+    const { userId } = this.#store;
+    if (userId === null) return;
+    const { from } = periodOf('month', now);
+    const today = dayOf(now);
+    try {
+      const held = [...this.#books.state.held.keys()];
+      const [days, priced] = await Promise.all([
+        readLedgerDays(this.env.DB, userId, from, today),
+        readPriced(this.env.DB, held),
+      ]);
+      const ourDays = [...this.#books.state.days.keys()].filter((day) => day >= from && day < today);
+      for (const day of new Set([...days.keys(), ...ourDays])) {
+        const ours = this.#books.state.days.get(day);
+        const ledger = days.get(day) ?? NOTHING;
+        if (this.#books.rebase(day, ledger, priced.get(day) ?? [])) this.#store.saveDay(day, this.#books.state);
+        else logLine('error', { event: 'ledger_lacks_requests', user_id: userId, day, ledger, limiter: ours });
+      }
+      for (const requestId of held) this.#store.saveHold(requestId, this.#books.state);
+      this.#books.forgetBefore(from);
+      this.#store.forgetBefore(from);
+      this.#store.rebaseAt = today + DAY_MS + REBASE_AFTER_MIDNIGHT_MS + Math.floor(Math.random() * REBASE_SPREAD_MS);
+    } catch (error) {
+      logLine('error', { event: 'rebase_failed', user_id: userId, error: describe(error) });
+      this.#store.rebaseAt = now + REBASE_AGAIN_MS;
+    }
+  }
+
+  /** An account that used nothing this month sleeps until its next request. */
+  #nextRebase(): number | null {
+    const { days, open } = this.#books.state;
+    return days.size > 0 || open.size > 0 ? this.#store.rebaseAt : null;
+  }
+
+  #saveEnd(requestId: string, arrivedAt: number): void {
+    const { state } = this.#books;
+    this.#store.saveWindows(state);
+    this.#store.saveReservation(requestId, state);
+    this.#store.saveHold(requestId, state);
+    this.#store.saveDay(dayOf(arrivedAt), state);
+  }
+
+  #wakeBy(time: number): void {
+    if (this.#alarmAt !== null && this.#alarmAt <= time) return;
+    this.#alarmAt = time;
+    void this.ctx.storage.setAlarm(time);
   }
 }

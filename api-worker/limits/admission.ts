@@ -1,47 +1,165 @@
 import { createMiddleware } from 'hono/factory';
-import type { App } from '../env.ts';
-import { ApiError, unavailable } from '../http/errors.ts';
-import type { Verdict } from './sliding-window.ts';
+import pRetry from 'p-retry';
+import type { App, AppContext, Env } from '../env.ts';
+import { ApiError } from '../http/errors.ts';
+import { describe, logLine } from '../http/log.ts';
+import type { AccountLimiter, AccountStanding } from './account-limiter.ts';
+import { type Ask, LEASE_MS, type Rates, type ResolvedLimits, type Settlement, type Verdict } from './books.ts';
+import type { Limits } from './limits.ts';
+import { rateLimitHeaders } from './rate-limit-headers.ts';
+import { tooManyRequests } from './refusals.ts';
 
-/** Asks the account's limiter, once, whether the request may go on; 429 with the time to wait if not. */
-export const admission = createMiddleware<App>(async (c, next) => {
-  const { userId, rateLimit } = c.var.principal;
-  const limit = rateLimit ?? Number(c.env.RATE_LIMIT_PER_MINUTE);
-  const verdict = await c.env.ACCOUNT_LIMITER.getByName(userId)
-    .admit(limit)
-    .catch((cause: unknown) => {
-      throw unavailable('Rate limits cannot be checked at the moment. Please try again.', cause);
-    });
-  if (!verdict.admitted) throw rateLimited(verdict);
-  await next();
-  for (const [name, value] of Object.entries(rateLimitHeaders(verdict))) c.res.headers.set(name, value);
-});
+/** An object that has not answered by then is out of reach. */
+const LIMITER_TIMEOUT_MS = 3_000;
+/** Twice within a lease, so that one lost call does not end it. */
+const RENEW_MS = LEASE_MS / 2.5;
+/** Within the 30 s that `waitUntil` leaves; a reservation that is not settled by then ends with its lease. */
+const SETTLE_RETRIES = { retries: 4, minTimeout: 200, maxTimeout: 3_000, randomize: true };
 
-function rateLimited(verdict: Verdict): ApiError {
-  return new ApiError(429, {
-    message: `Rate limit reached for requests. Limit: ${verdict.limit} per minute. Please try again in ${duration(verdict.retryAfterMs)}.`,
-    type: 'requests',
-    code: 'rate_limit_exceeded',
-    headers: {
-      ...rateLimitHeaders(verdict),
-      'retry-after': String(Math.ceil(verdict.retryAfterMs / 1000)),
-      'retry-after-ms': String(verdict.retryAfterMs),
-    },
-  });
+/** What a request may use, before it is known. */
+export interface Estimate {
+  /** A likely amount. */
+  tokens: number;
+  /** Never less than what it will cost, as far as that can be known. */
+  costNanoUsd: number;
 }
 
-/** OpenAI's rate-limit headers. */
-function rateLimitHeaders(verdict: Verdict): Record<string, string> {
+/** An admitted request. */
+export interface Admission {
+  /** To be called once, at the end, whatever it was. Never rejects. */
+  settle(settlement: Settlement): Promise<void>;
+}
+
+/**
+ * Asks the account's limiter, once, whether the request may go on. While the limiter is out of reach
+ * the location's own counter decides: a bounded allowance, without reservation.
+ *
+ * @throws ApiError 429 with what was reached and when to try again.
+ */
+export async function admit(
+  c: AppContext,
+  { tokens, costNanoUsd }: Estimate,
+  requestedModel: string,
+): Promise<Admission> {
+  const { userId } = c.var.principal;
+  const ask: Ask = {
+    ...credentialOf(c),
+    requestId: c.var.requestId,
+    userId,
+    endpoint: c.req.path,
+    requestedModel,
+    arrivedAt: c.var.arrivedAt,
+    tokens,
+    costNanoUsd,
+  };
+  let verdict: Verdict;
+  try {
+    verdict = await callLimiter(c.env, userId, (limiter) => limiter.admit(ask));
+  } catch (error) {
+    logLine('error', {
+      event: 'limiter_unreachable',
+      request_id: ask.requestId,
+      user_id: userId,
+      error: describe(error),
+    });
+    await admitLocally(c.env, userId);
+    return { settle: (settlement) => settleWith(c.env, ask, settlement, true) };
+  }
+  c.set('rates', verdict);
+  if (verdict.refusal) throw tooManyRequests(verdict.refusal, rateLimitHeaders(verdict));
+  const renewing = setInterval(() => void renew(c.env, userId, ask.requestId), RENEW_MS);
   return {
-    'x-ratelimit-limit-requests': String(verdict.limit),
-    'x-ratelimit-remaining-requests': String(verdict.remaining),
-    'x-ratelimit-reset-requests': duration(verdict.resetMs),
+    settle(settlement) {
+      clearInterval(renewing);
+      return settleWith(c.env, ask, settlement, false);
+    },
   };
 }
 
-/** Milliseconds as OpenAI's headers write durations: `12ms`, `1.5s`, `6m0s`. */
-export function duration(ms: number): string {
-  if (ms < 1000) return `${ms}ms`;
-  const seconds = ms / 1000;
-  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${Math.floor(seconds % 60)}s`;
+/** Puts the rate-limit headers on every answer to a known caller: as admission found them, or as they stand. */
+export const rateLimits = createMiddleware<App>(async (c, next) => {
+  await next();
+  if (!c.var.principal) return;
+  const rates: Rates | null = c.var.rates ?? (await readStanding(c).catch(() => null));
+  if (!rates) return;
+  for (const [name, value] of Object.entries(rateLimitHeaders(rates))) c.res.headers.set(name, value);
+});
+
+/**
+ * How the caller's account stands.
+ *
+ * @throws when its limiter cannot be reached.
+ */
+export function readStanding(c: AppContext): Promise<AccountStanding> {
+  return callLimiter(c.env, c.var.principal.userId, (limiter) => limiter.standing(credentialOf(c)));
+}
+
+function credentialOf(c: AppContext): Pick<Ask, 'keyId' | 'keyRateLimit' | 'limits'> {
+  const { keyId, keyRateLimit, limits } = c.var.principal;
+  return { keyId, keyRateLimit, limits: resolve(c.env, limits) };
+}
+
+function resolve(env: Env, limits: Limits): ResolvedLimits {
+  return { ...limits, requests_per_minute: limits.requests_per_minute ?? Number(env.RATE_LIMIT_PER_MINUTE) };
+}
+
+type Limiter = DurableObjectStub<AccountLimiter>;
+
+/** One call to the account's object; again at once if it was the connection that failed. All calls are safe to repeat. */
+async function callLimiter<T>(env: Env, userId: string, call: (limiter: Limiter) => Promise<T>): Promise<T> {
+  const once = () => within(LIMITER_TIMEOUT_MS, call(env.ACCOUNT_LIMITER.getByName(userId)));
+  try {
+    return await once();
+  } catch (error) {
+    const { retryable, overloaded } = error as { retryable?: boolean; overloaded?: boolean };
+    if (!retryable || overloaded) throw error;
+    return once();
+  }
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function admitLocally(env: Env, userId: string): Promise<void> {
+  const { success } = await env.FALLBACK_LIMITER.limit({ key: userId });
+  if (success) return;
+  throw new ApiError(429, {
+    message: 'Rate limit reached for requests. Please try again in 10s.',
+    type: 'requests',
+    code: 'rate_limit_exceeded',
+    headers: { 'retry-after': '10', 'retry-after-ms': '10000' },
+  });
+}
+
+async function renew(env: Env, userId: string, requestId: string): Promise<void> {
+  await callLimiter(env, userId, (limiter) => limiter.renew(requestId)).catch((error: unknown) =>
+    logLine('error', { event: 'lease_not_renewed', request_id: requestId, error: describe(error) }),
+  );
+}
+
+async function settleWith(env: Env, ask: Ask, settlement: Settlement, unreserved: boolean): Promise<void> {
+  const { requestId, userId, arrivedAt } = ask;
+  try {
+    await pRetry(async () => {
+      const known = await callLimiter(env, userId, (limiter) => limiter.settle(requestId, settlement));
+      if (!known && unreserved) await callLimiter(env, userId, (limiter) => limiter.charge(arrivedAt, settlement));
+    }, SETTLE_RETRIES);
+  } catch (error) {
+    logLine('error', {
+      event: 'not_settled',
+      request_id: requestId,
+      user_id: userId,
+      settlement,
+      error: describe(error),
+    });
+  }
 }

@@ -1,4 +1,5 @@
 import type { UsageEvent } from '../../shared/usage-event.ts';
+import type { Settlement } from '../limits/books.ts';
 import type { Ending } from '../upstream/answer-client.ts';
 import { clientError } from '../upstream/client-error.ts';
 import type { Journal } from '../upstream/failover.ts';
@@ -46,6 +47,12 @@ export async function outcomeOf(
     created_at: facts.arrivedAt,
   };
   return { event, failures: journal.failures };
+}
+
+/** What a usage event settles a reservation by. */
+export function settlementOf({ input_tokens, output_tokens, cost_nano_usd }: UsageEvent): Settlement {
+  const known = input_tokens !== null && output_tokens !== null;
+  return { tokens: known ? input_tokens + output_tokens : null, costNanoUsd: cost_nano_usd };
 }
 
 interface Reading {

@@ -2,15 +2,18 @@ import type { AppContext } from '../env.ts';
 import { ApiError } from '../http/errors.ts';
 import { readJson } from '../http/json-body.ts';
 import { invalidRequest } from '../http/validate.ts';
+import { admit } from '../limits/admission.ts';
 import { handOverAnalytics, handOverUsage } from '../metering/hand-over.ts';
-import { outcomeOf } from '../metering/outcome.ts';
+import { outcomeOf, settlementOf } from '../metering/outcome.ts';
 import { answerClient, type ClientAnswer } from '../upstream/answer-client.ts';
 import { candidatesFor } from '../upstream/candidates.ts';
 import { clientError } from '../upstream/client-error.ts';
 import type { Journal } from '../upstream/failover.ts';
 import { AttemptFailure } from '../upstream/failure.ts';
+import { knownModels } from '../upstream/model-list.ts';
 import { policyOf } from '../upstream/policy.ts';
 import { withFields } from '../upstream/request-body.ts';
+import { estimateChat } from './chat-estimate.ts';
 import { ChatRequest } from './chat-request.ts';
 
 /** POST /v1/chat/completions: the relay lane, streamed or not. */
@@ -18,13 +21,15 @@ export async function chatCompletions(c: AppContext): Promise<Response> {
   const { text, request } = await readChatRequest(c);
   const streamed = request.stream === true;
   const requestedModel = request.model ?? request.models?.[0] ?? c.env.DEFAULT_MODEL;
+  const candidates = candidatesFor(c.env, { ...request, model: requestedModel });
+  const admission = await admit(c, await estimateOf(c, text, request, candidates), requestedModel);
   const journal: Journal = { attempts: 0, failures: [] };
-  const { answered, failure } = await settle(
+  const settling = settle(
     answerClient(
       {
         env: c.env,
         path: '/chat/completions',
-        candidates: candidatesFor(c.env, { ...request, model: requestedModel }),
+        candidates,
         bodyFor: (model) => withFields(text, request, fieldsFor(c, request, model)),
         journal,
         policy: policyOf(c.env),
@@ -43,19 +48,35 @@ export async function chatCompletions(c: AppContext): Promise<Response> {
     streamed,
     arrivedAt: c.var.arrivedAt,
   };
-  const outcome = outcomeOf(facts, journal, answered ? answered.ending : Promise.resolve({ failure }));
+  const ending = settling.then((settled) => (settled.answered ? settled.answered.ending : settled));
+  const outcome = outcomeOf(facts, journal, ending);
   c.set('outcome', outcome);
+  // From here on the request is accepted: what follows its end is under way before it is answered.
   c.executionCtx.waitUntil(
     outcome.then(({ event }) =>
       Promise.all([
+        admission.settle(settlementOf(event)),
         handOverUsage(c.env, event),
         handOverAnalytics(c.env, { ...event, streamed, message_count: request.messages.length }),
       ]),
     ),
   );
-  if (!answered) throw clientError(failure, requestedModel);
-  answered.response.headers.set('openai-processing-ms', String(Date.now() - c.var.arrivedAt));
-  return answered.response;
+  const settled = await settling;
+  if (!settled.answered) throw clientError(settled.failure, requestedModel);
+  const { response } = settled.answered;
+  response.headers.set('openai-processing-ms', String(Date.now() - c.var.arrivedAt));
+  return response;
+}
+
+/** The price list is looked at only for accounts with a budget; one that cannot be had leaves the dearest prices. */
+async function estimateOf(c: AppContext, text: string, request: ChatRequest, candidates: readonly string[]) {
+  const { budget_day_nano_usd: day, budget_month_nano_usd: month } = c.var.principal.limits;
+  const models =
+    day === null && month === null
+      ? 'not needed'
+      : await knownModels(c.env, (work) => c.executionCtx.waitUntil(work)).catch(() => 'unknown' as const);
+  const asked = { request, text, candidates: [...candidates, ...(request.models ?? [])] };
+  return estimateChat({ ...asked, maxTokensDefault: Number(c.env.MAX_TOKENS_DEFAULT) }, models);
 }
 
 async function readChatRequest(c: AppContext): Promise<{ text: string; request: ChatRequest }> {
@@ -76,14 +97,13 @@ function fieldsFor(c: AppContext, request: ChatRequest, model: string): Record<s
   };
 }
 
-type Settled = { answered: ClientAnswer; failure?: never } | { answered?: never; failure: AttemptFailure };
+type Settled = { answered: ClientAnswer } | { answered?: never; failure: AttemptFailure };
 
-/** Expected failures become values: they are metered before the client is told. */
+/** Failures become values, unexpected ones too: whatever happens, an accepted request is metered. */
 async function settle(answering: Promise<ClientAnswer>): Promise<Settled> {
   try {
     return { answered: await answering };
   } catch (error) {
-    if (error instanceof AttemptFailure) return { failure: error };
-    throw error;
+    return { failure: error instanceof AttemptFailure ? error : new AttemptFailure('network', { cause: error }) };
   }
 }

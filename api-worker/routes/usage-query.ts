@@ -11,11 +11,12 @@ type Group = (typeof GROUPS)[number];
 /** `2026-11-01` (midnight UTC) or `2026-11-01T08:30:00Z`, as Unix ms. */
 const instant = z.union([z.iso.date(), z.iso.datetime({ offset: true })]).transform((text) => Date.parse(text));
 
-/** The query of GET /usage: `start` inclusive, `end` exclusive, both widened to whole hours. */
+/** The query of GET /usage: `start` inclusive, `end` exclusive, both widened to whole hours; `user_id`: another account, for admins. */
 export const UsageQuery = z
   .object({
     start: instant.optional(),
     end: instant.optional(),
+    user_id: z.string().max(256).optional(),
     group_by: z
       .string()
       .transform((text) => text.split(',').map((name) => name.trim()))
@@ -23,11 +24,11 @@ export const UsageQuery = z
       .transform((groups) => GROUPS.filter((group) => groups.includes(group)))
       .optional(),
   })
-  .transform(({ start, end, group_by }) => {
+  .transform(({ start, end, user_id, group_by }) => {
     const until = end ?? Date.now();
     const to = Math.ceil(until / HOUR_MS) * HOUR_MS;
     const from = Math.floor((start ?? until - DEFAULT_SPAN_MS) / HOUR_MS) * HOUR_MS;
-    return { from, to, groups: group_by ?? [] };
+    return { from, to, userId: user_id ?? null, groups: group_by ?? [] };
   });
 export type UsageQuery = z.infer<typeof UsageQuery>;
 

@@ -1,26 +1,37 @@
 import { nanoToUsd } from '../../shared/money.ts';
+import { insufficient } from '../auth/authenticate.ts';
 import type { AppContext } from '../env.ts';
 import { ApiError, unavailable } from '../http/errors.ts';
+import { limitsLeft } from './limits-left.ts';
 import { SUMS, UsageQuery, usageSql } from './usage-query.ts';
 
 type Row = Record<string, string | number>;
 
-/** GET /usage and /v1/usage: what the caller's own account used, from the rollups. */
+/** GET /usage and /v1/usage: what the caller's account used, from the rollups, and what its limits leave. */
 export async function usage(c: AppContext): Promise<Response> {
   const query = readQuery(c);
-  const { results } = await c.env.DB.prepare(usageSql(query))
-    .bind(c.var.principal.userId, query.from, query.to)
-    .all<Row>()
-    .catch((cause: unknown) => {
-      throw unavailable('Usage cannot be read at the moment. Please try again.', cause);
-    });
+  const { principal } = c.var;
+  const userId = query.userId ?? principal.userId;
+  const own = userId === principal.userId;
+  if (!own && !principal.permissions.includes('admin')) throw insufficient(c, 'admin');
+  const [{ results }, limits] = await Promise.all([
+    c.env.DB.prepare(usageSql(query))
+      .bind(userId, query.from, query.to)
+      .all<Row>()
+      .catch((cause: unknown) => {
+        throw unavailable('Usage cannot be read at the moment. Please try again.', cause);
+      }),
+    own ? limitsLeft(c) : null,
+  ]);
   return c.json({
     object: 'usage',
+    user_id: userId,
     start: new Date(query.from).toISOString(),
     end: new Date(query.to).toISOString(),
     group_by: query.groups,
     data: results.filter((row) => query.groups.length > 0 || row.requests !== 0).map(withUsd),
     total: withUsd(totalOf(results)),
+    limits,
   });
 }
 

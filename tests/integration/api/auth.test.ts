@@ -1,7 +1,8 @@
-import { beforeAll, describe, expect, it } from 'vitest';
-import { findPrincipal } from '../../../api-worker/auth/key-lookup.ts';
-import { sha256Hex } from '../../../shared/ids.ts';
-import { applySchema, call, createKey, env, errorOf } from './support.ts';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import * as z from 'zod';
+import { mintKey } from '../../../api-worker/auth/api-key.ts';
+import { find } from '../../../api-worker/auth/findings.ts';
+import { applySchema, call, createKey, env, errorOf, restOfMinute } from './support.ts';
 
 let key: string;
 beforeAll(async () => {
@@ -44,28 +45,80 @@ describe('authentication', () => {
     expect((await call('/v1/models', { headers: { authorization: `bearer ${key}` } })).status).toBe(200);
   });
 
+  it('refuses an expired key, also one that is cached', async () => {
+    const short = await createKey('short', { expires_at: Date.now() + 60_000 });
+    expect((await call('/v1/models', { key: short })).status).toBe(200);
+    vi.setSystemTime(Date.now() + 60_001);
+    try {
+      const answer = await call('/v1/models', { key: short });
+      expect(answer.status).toBe(401);
+      expect(errorOf(answer).code).toBe('invalid_api_key');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('refuses every key of an inactive account', async () => {
+    const key = await createKey('leaver');
+    await env.DB.prepare("UPDATE users SET is_active = 0 WHERE id = 'leaver'").run();
+    expect((await call('/v1/models', { key })).status).toBe(401);
+  });
+
+  it('tells a mistyped key without looking it up', async () => {
+    const { env, asked } = counted();
+    const key = mintKey();
+    const answer = await call('/v1/models', { key: `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`, env });
+    expect(answer.status).toBe(401);
+    expect(errorOf(answer).message).toContain('mistyped');
+    expect(asked()).toBe(0);
+    expect((await call('/v1/models', { key, env })).status).toBe(401);
+    expect(asked()).toBe(1);
+  });
+
   it('asks D1 once for a key, known or not, and then memory', async () => {
-    for (const text of ['sk-test-alice-once', await createKey('bob')]) {
+    for (const key of ['sk-test-alice-once', await createKey('bob')]) {
       const { env, asked } = counted();
-      const hash = await sha256Hex(text);
-      const writes: Promise<unknown>[] = [];
-      for (let n = 0; n < 5; n += 1) await findPrincipal(env, hash, (write) => writes.push(write));
-      await Promise.all(writes);
+      for (let n = 0; n < 5; n += 1) await call('/v1/models', { key, env });
       expect(asked()).toBe(1);
     }
   });
 
-  it('believes KV what another isolate found, for no longer than a minute', async () => {
-    const { env, asked } = counted();
-    const hash = await sha256Hex('sk-of-another-isolate');
-    const principal = { keyId: 'k', userId: 'u', rateLimit: null };
+  it('believes KV what another isolate found, for no longer than a minute, and keeps guesses out of KV', async () => {
     const now = Date.now();
-    await env.CACHE.put(`key:${hash}`, JSON.stringify({ principal, freshUntil: now + 60_000 }));
-    const keepAlive = () => undefined;
-    expect(await findPrincipal(env, hash, keepAlive, now)).toEqual(principal);
-    expect(asked()).toBe(0);
-    expect(await findPrincipal(env, hash, keepAlive, now + 60_001)).toBeNull();
-    expect(asked()).toBe(1);
+    const reads: string[] = [];
+    const search = (name: string, time: number) =>
+      find(env, {
+        name,
+        schema: z.string(),
+        read: async () => {
+          reads.push(name);
+          return null;
+        },
+        keepAlive: () => undefined,
+        now: time,
+      });
+    await env.CACHE.put('of-another-isolate', JSON.stringify({ value: 'known', freshUntil: now + 60_000 }));
+    expect(await search('of-another-isolate', now)).toBe('known');
+    expect(reads).toEqual([]);
+    expect(await search('of-another-isolate', now + 60_001)).toBeNull();
+    expect(reads).toEqual(['of-another-isolate']);
+    await search('a guess', now);
+    expect(await env.CACHE.get('a guess')).toBeNull();
+  });
+
+  it('stops an address that tries key after key before D1 hears of them, and no other', async () => {
+    const { env, asked } = counted();
+    const guess = (n: number, address: string) =>
+      call('/v1/models', { key: `sk-guess-${address}-${n}`, headers: { 'cf-connecting-ip': address }, env });
+    await restOfMinute(5_000);
+    const answers = await Promise.all(Array.from({ length: 400 }, (_, n) => guess(n, '203.0.113.9')));
+    const stopped = answers.filter(({ status }) => status === 429);
+    expect(stopped).toHaveLength(100);
+    expect(asked()).toBe(300);
+    expect(stopped[0]?.headers.get('retry-after')).toBe('60');
+    expect((await guess(1, '203.0.113.10')).status).toBe(401);
+    const known = await call('/v1/models', { key, headers: { 'cf-connecting-ip': '203.0.113.9' }, env });
+    expect(known.status, 'a key that this isolate knows').toBe(200);
   });
 
   it('answers 503, not 401, when keys cannot be looked up', async () => {

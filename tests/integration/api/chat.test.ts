@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
-import { applySchema, chat, createKey, env, errorOf, HELLO } from './support.ts';
+import { applySchema, chat, createKey, env, HELLO } from './support.ts';
 
 let key: string;
 beforeAll(async () => {
@@ -92,31 +92,5 @@ describe('POST /v1/chat/completions', () => {
       },
     });
     expect((await chat(key, HELLO, { USAGE_QUEUE: refused, DB } as Partial<Env>)).status).toBe(200);
-  });
-});
-
-describe('the account limiter', () => {
-  it('admits exactly the limit of 500 concurrent requests', { timeout: 30_000 }, async () => {
-    const limiter = env.ACCOUNT_LIMITER.getByName('five-hundred');
-    const verdicts = await Promise.all(Array.from({ length: 500 }, () => limiter.admit(60)));
-    expect(verdicts.filter((verdict) => verdict.admitted)).toHaveLength(60);
-  });
-
-  it('refuses with 429, in OpenAI words, with the time to wait', async () => {
-    const limited = await createKey('dave', { rate_limit: 1 });
-    expect((await chat(limited)).status).toBe(200);
-    const answer = await chat(limited);
-    expect(answer.status).toBe(429);
-    expect(errorOf(answer)).toMatchObject({ type: 'requests', code: 'rate_limit_exceeded' });
-    expect(Number(answer.headers.get('retry-after-ms'))).toBeGreaterThan(0);
-    expect(answer.headers.get('x-ratelimit-remaining-requests')).toBe('0');
-  });
-
-  it('neither opens the door nor hides when it cannot be reached: 503', async () => {
-    const gone = { admit: () => Promise.reject(new Error('object is gone')) };
-    const ACCOUNT_LIMITER = { getByName: () => gone } as unknown as Env['ACCOUNT_LIMITER'];
-    const answer = await chat(key, HELLO, { ACCOUNT_LIMITER });
-    expect(answer.status).toBe(503);
-    expect(answer.text).not.toContain('gone');
   });
 });

@@ -64,9 +64,40 @@ describe('GET /usage', () => {
       group_by: [],
       total: { requests: 4, errors: 1, input_tokens: 40, cost_nano_usd: 2_000_003_001, cost_usd: '2.000003001' },
     });
-    expect((await call('/v1/usage?user_id=mallory&start=2026-11-01&end=2026-12-01', { key })).text).toContain(
-      '2.000003001',
-    );
+  });
+
+  it('shows another account to admins alone', async () => {
+    const path = '/v1/usage?user_id=mallory&start=2026-11-01&end=2026-12-01';
+    expect((await call(path, { key })).status).toBe(403);
+    const admin = await createKey('root', { permissions: ['read', 'admin'] });
+    expect(JSON.parse((await call(path, { key: admin })).text)).toMatchObject({
+      user_id: 'mallory',
+      total: { cost_nano_usd: 7 },
+      limits: null,
+    });
+  });
+
+  it('tells what is left of each limit and when it begins anew', async () => {
+    const key = await createKey('frugal', {
+      rate_limit: 30,
+      limits: {
+        tokens_per_minute: 1000,
+        concurrent_requests: 2,
+        requests_per_month: 100,
+        budget_month_nano_usd: 2_500_000_000,
+      },
+    });
+    const answer = await call('/usage', { key });
+    expect(JSON.parse(answer.text).limits).toMatchObject({
+      requests_per_minute: { limit: 30, remaining: 30 },
+      tokens_per_minute: { limit: 1000, remaining: 1000 },
+      concurrent_requests: { limit: 2, in_progress: 0 },
+      requests_per_month: { limit: 100, used: 0, remaining: 100 },
+      tokens_per_month: { limit: null, remaining: null },
+      budget_day: { limit_usd: null, used_usd: '0.000000000', remaining_usd: null },
+      budget_month: { limit_usd: '2.500000000', held_usd: '0.000000000', remaining_usd: '2.500000000' },
+    });
+    expect(answer.headers.get('x-ratelimit-limit')).toBe('30');
   });
 
   it('groups by model, key, day and hour, in any combination', async () => {

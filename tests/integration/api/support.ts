@@ -2,7 +2,9 @@ import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env as bindings } from 'cloudflare:workers';
 import { inject } from 'vitest';
 import { app } from '../../../api-worker/app.ts';
+import type { Permission } from '../../../api-worker/auth/principal.ts';
 import type { Env } from '../../../api-worker/env.ts';
+import type { Limits } from '../../../api-worker/limits/limits.ts';
 import { sha256Hex } from '../../../shared/ids.ts';
 import { statementsOf } from '../../support/schema.ts';
 
@@ -21,17 +23,39 @@ export async function applySchema(): Promise<void> {
   await env.DB.batch(statementsOf(env.SCHEMA).map((statement) => env.DB.prepare(statement)));
 }
 
-/** Creates an account with one key and returns the key. */
-export async function createKey(
-  userId: string,
-  columns: { rate_limit?: number; is_active?: number } = {},
-): Promise<string> {
+/** What a test may set of a key and its account. */
+interface Granted {
+  rate_limit?: number;
+  is_active?: number;
+  permissions?: Permission[];
+  tier?: string;
+  expires_at?: number;
+  limits?: Partial<Limits>;
+}
+
+/** Creates an account with one key and returns the key. Its limits are the account's own. */
+export async function createKey(userId: string, granted: Granted = {}): Promise<string> {
+  const { rate_limit = null, is_active = 1, permissions = ['read', 'write'], tier = null, expires_at = null } = granted;
   const key = `sk-test-${userId}`;
+  const limits = Object.entries(granted.limits ?? {});
+  const columns = ['scope', 'subject', ...limits.map(([name]) => name)];
   await env.DB.batch([
     env.DB.prepare('INSERT OR IGNORE INTO users (id, name, created_at) VALUES (?1, ?1, 0)').bind(userId),
     env.DB.prepare(
-      'INSERT INTO api_keys (id, user_id, key_hash, name, rate_limit, is_active, created_at) VALUES (?1, ?2, ?3, ?1, ?4, ?5, 0)',
-    ).bind(`key_${userId}`, userId, await sha256Hex(key), columns.rate_limit ?? null, columns.is_active ?? 1),
+      'INSERT INTO api_keys (id, user_id, key_hash, name, rate_limit, is_active, permissions, tier, expires_at, created_at) VALUES (?1, ?2, ?3, ?1, ?4, ?5, ?6, ?7, ?8, 0)',
+    ).bind(
+      `key_${userId}`,
+      userId,
+      await sha256Hex(key),
+      rate_limit,
+      is_active,
+      JSON.stringify(permissions),
+      tier,
+      expires_at,
+    ),
+    env.DB.prepare(
+      `INSERT OR REPLACE INTO rate_limits (${columns.join(', ')}) VALUES (${columns.map((_, n) => `?${n + 1}`).join(', ')})`,
+    ).bind('account', userId, ...limits.map(([, value]) => value)),
   ]);
   return key;
 }
@@ -68,4 +92,10 @@ export function errorOf({ text }: { text: string }): {
 } {
   return (JSON.parse(text) as { error: { message: string; type: string; param: string | null; code: string | null } })
     .error;
+}
+
+/** Waits, if this minute has less than `ms` left, for the next: counters of the Rate Limiting binding begin anew with it. */
+export async function restOfMinute(ms: number): Promise<void> {
+  const left = 60_000 - (Date.now() % 60_000);
+  if (left < ms) await scheduler.wait(left + 50);
 }

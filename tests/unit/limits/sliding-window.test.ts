@@ -1,18 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { duration } from '../../../api-worker/limits/admission.ts';
-import { admit, WINDOW_MS, type Window } from '../../../api-worker/limits/sliding-window.ts';
+import { duration } from '../../../api-worker/limits/rate-limit-headers.ts';
+import {
+  add,
+  amend,
+  EMPTY_WINDOW,
+  untilEmpty,
+  untilRoom,
+  used,
+  WINDOW_MS,
+} from '../../../api-worker/limits/sliding-window.ts';
 
-const EMPTY: Window = { startedAt: 0, current: 0, previous: 0 };
 const MINUTE = 1_000 * WINDOW_MS;
 
-/** Runs requests at the given times and returns the times of those admitted. */
+/** Runs requests of one each at the given times and returns the times of those admitted. */
 function run(limit: number, times: readonly number[]): number[] {
-  let window = EMPTY;
+  let window = EMPTY_WINDOW;
   return times.filter((now) => {
-    const verdict = admit(window, limit, now);
-    window = verdict.window;
-    return verdict.admitted;
+    if (untilRoom(window, 1, limit, now) > 0) return false;
+    window = add(window, 1, now);
+    return true;
   });
 }
 
@@ -46,30 +53,60 @@ describe('the sliding window', () => {
     );
   });
 
-  it('says how long to wait, and admits after that wait and not before', () => {
+  it('says how long to wait for any amount, and has room after that wait and not before', () => {
     fc.assert(
       fc.property(
-        fc.integer({ min: 1, max: 40 }),
-        fc.integer({ min: 0, max: 40 }),
-        fc.integer({ min: 0, max: 40 }),
+        fc.integer({ min: 1, max: 1000 }),
+        fc.integer({ min: 1, max: 1000 }),
+        fc.integer({ min: 0, max: 1000 }),
+        fc.integer({ min: 0, max: 1000 }),
         fc.integer({ min: 0, max: WINDOW_MS - 1 }),
-        (limit, current, previous, elapsed) => {
-          const window = { startedAt: MINUTE, current: Math.min(current, limit), previous: Math.min(previous, limit) };
-          const verdict = admit(window, limit, MINUTE + elapsed);
-          if (verdict.admitted) return;
-          const then = MINUTE + elapsed + verdict.retryAfterMs;
-          expect(verdict.retryAfterMs).toBeGreaterThan(0);
-          expect(admit(window, limit, then + 1).admitted).toBe(true);
-          expect(admit(window, limit, then - 2).admitted).toBe(false);
+        (limit, amount, current, previous, elapsed) => {
+          const window = { startedAt: MINUTE, current, previous };
+          const wait = untilRoom(window, amount, limit, MINUTE + elapsed);
+          if (amount > limit) {
+            expect(wait).toBe(Number.POSITIVE_INFINITY);
+            return;
+          }
+          const then = MINUTE + elapsed + wait;
+          expect(untilRoom(window, amount, limit, then + 1)).toBe(0);
+          if (wait > 1) expect(untilRoom(window, amount, limit, then - 2)).toBeGreaterThan(0);
         },
       ),
       { seed: 1 },
     );
   });
 
-  it('counts down what remains', () => {
-    expect(admit(EMPTY, 60, MINUTE).remaining).toBe(59);
-    expect(admit(EMPTY, 0, MINUTE)).toMatchObject({ admitted: false, remaining: 0 });
+  it('has no room, ever, for more than its limit', () => {
+    expect(untilRoom(EMPTY_WINDOW, 1, 0, MINUTE)).toBe(Number.POSITIVE_INFINITY);
+    expect(untilRoom(EMPTY_WINDOW, 61, 60, MINUTE)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('takes back what was not used from the bucket that it was added to', () => {
+    const window = add(EMPTY_WINDOW, 100, MINUTE);
+    expect(used(amend(window, -90, MINUTE, MINUTE + 5), MINUTE + 5)).toBe(10);
+    const next = MINUTE + WINDOW_MS;
+    expect(used(amend(window, -90, MINUTE, next), next)).toBe(10);
+    const after = add(window, 7, next + WINDOW_MS);
+    expect(used(amend(after, -90, MINUTE, next + WINDOW_MS), next + WINDOW_MS)).toBe(7);
+  });
+
+  it('counts what was used beyond the estimate from the moment it is known', () => {
+    const later = MINUTE + 3 * WINDOW_MS;
+    expect(used(amend(add(EMPTY_WINDOW, 10, MINUTE), 50, MINUTE, later), later)).toBe(50);
+  });
+
+  it('is empty when it says so, and not before', () => {
+    const window = add(EMPTY_WINDOW, 5, MINUTE + 100);
+    const wait = untilEmpty(window, MINUTE + 100);
+    expect(used(window, MINUTE + 100 + wait)).toBe(0);
+    expect(used(window, MINUTE + 100 + wait - 100)).toBeGreaterThan(0);
+    expect(untilEmpty(EMPTY_WINDOW, MINUTE)).toBe(0);
+  });
+
+  it('forgets nothing when the clock steps back', () => {
+    const window = add(EMPTY_WINDOW, 5, MINUTE);
+    expect(used(window, MINUTE - 30_000)).toBeGreaterThanOrEqual(5);
   });
 });
 

@@ -1,0 +1,119 @@
+import type { UsageEvent } from '../../shared/usage-event.ts';
+import { type BooksState, emptyState, type Hold, type Reservation, type Used } from './books.ts';
+import type { Window } from './sliding-window.ts';
+
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS reservations (request_id TEXT PRIMARY KEY, reservation TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS holds (request_id TEXT PRIMARY KEY, arrived_at INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS days (day INTEGER PRIMARY KEY, requests INTEGER NOT NULL, tokens INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS reports (request_id TEXT PRIMARY KEY, event TEXT NOT NULL) STRICT, WITHOUT ROWID;`;
+
+interface Windows {
+  requests: Window;
+  tokens: Window;
+  keys: Record<string, Window>;
+}
+
+/**
+ * Where an account's books are kept: the object's own SQLite. Writing is synchronous, what one call
+ * writes is one transaction, and no answer leaves the object before it is durable.
+ */
+export class BooksStorage {
+  readonly #storage: DurableObjectStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    storage.sql.exec(TABLES);
+  }
+
+  load(): BooksState {
+    const { sql, kv } = this.#storage;
+    const state: BooksState = { ...emptyState(), ...kv.get<Windows>('windows') };
+    for (const { reservation } of sql.exec<{ reservation: string }>('SELECT reservation FROM reservations')) {
+      const open = JSON.parse(reservation) as Reservation;
+      state.open.set(open.requestId, open);
+    }
+    const holds = sql.exec<{ request_id: string; arrived_at: number; cost_nano_usd: number }>('SELECT * FROM holds');
+    for (const { request_id: requestId, arrived_at: arrivedAt, cost_nano_usd: costNanoUsd } of holds) {
+      state.held.set(requestId, { requestId, arrivedAt, costNanoUsd });
+    }
+    for (const { day, ...used } of sql.exec<Used & { day: number } & Row>('SELECT * FROM days'))
+      state.days.set(day, used);
+    return state;
+  }
+
+  saveWindows({ requests, tokens, keys }: BooksState): void {
+    this.#storage.kv.put<Windows>('windows', { requests, tokens, keys });
+  }
+
+  /** Keeps a reservation as the books have it, which may be not at all. */
+  saveReservation(requestId: string, { open }: BooksState): void {
+    const reservation = open.get(requestId);
+    if (reservation) {
+      this.#storage.sql.exec(
+        'INSERT OR REPLACE INTO reservations VALUES (?, ?)',
+        requestId,
+        JSON.stringify(reservation),
+      );
+    } else {
+      this.#storage.sql.exec('DELETE FROM reservations WHERE request_id = ?', requestId);
+    }
+  }
+
+  saveHold(requestId: string, { held }: BooksState): void {
+    const hold: Hold | undefined = held.get(requestId);
+    if (hold) {
+      const { arrivedAt, costNanoUsd } = hold;
+      this.#storage.sql.exec('INSERT OR REPLACE INTO holds VALUES (?, ?, ?)', requestId, arrivedAt, costNanoUsd);
+    } else {
+      this.#storage.sql.exec('DELETE FROM holds WHERE request_id = ?', requestId);
+    }
+  }
+
+  saveDay(day: number, { days }: BooksState): void {
+    const used = days.get(day);
+    if (!used) return;
+    const { requests, tokens, cost_nano_usd } = used;
+    this.#storage.sql.exec('INSERT OR REPLACE INTO days VALUES (?, ?, ?, ?)', day, requests, tokens, cost_nano_usd);
+  }
+
+  forgetBefore(day: number): void {
+    this.#storage.sql.exec('DELETE FROM days WHERE day < ?', day);
+    this.#storage.sql.exec('DELETE FROM holds WHERE arrived_at < ?', day);
+  }
+
+  /** Usage events that no queue has taken yet. */
+  reports(): UsageEvent[] {
+    const rows = this.#storage.sql.exec<{ event: string }>('SELECT event FROM reports').toArray();
+    return rows.map(({ event }) => JSON.parse(event) as UsageEvent);
+  }
+
+  addReport(event: UsageEvent): void {
+    const json = JSON.stringify(event);
+    this.#storage.sql.exec('INSERT OR IGNORE INTO reports VALUES (?, ?)', event.request_id, json);
+  }
+
+  removeReport(requestId: string): void {
+    this.#storage.sql.exec('DELETE FROM reports WHERE request_id = ?', requestId);
+  }
+
+  /** When the books are to be compared with the ledger next, Unix ms. A new object's: at once. */
+  get rebaseAt(): number {
+    return this.#storage.kv.get<number>('rebaseAt') ?? 0;
+  }
+
+  set rebaseAt(time: number) {
+    this.#storage.kv.put('rebaseAt', time);
+  }
+
+  /** Whose books these are; null before the first request. */
+  get userId(): string | null {
+    return this.#storage.kv.get<string>('userId') ?? null;
+  }
+
+  set userId(userId: string) {
+    this.#storage.kv.put('userId', userId);
+  }
+}
+
+type Row = Record<string, SqlStorageValue>;

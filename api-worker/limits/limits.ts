@@ -1,0 +1,31 @@
+import * as z from 'zod';
+
+const limit = z.int().nonnegative().nullable();
+
+/**
+ * What an account is granted, field for field as in `rate_limits` of schema.sql. Null: no limit; of
+ * `requests_per_minute`: RATE_LIMIT_PER_MINUTE.
+ */
+export const Limits = z.object({
+  requests_per_minute: limit,
+  tokens_per_minute: limit,
+  concurrent_requests: limit,
+  requests_per_month: limit,
+  tokens_per_month: limit,
+  budget_day_nano_usd: limit,
+  budget_month_nano_usd: limit,
+});
+export type Limits = z.infer<typeof Limits>;
+
+export const LIMIT_NAMES = Object.keys(Limits.shape) as readonly (keyof Limits)[];
+
+/** Of a tier that has no row: nothing but the default of RATE_LIMIT_PER_MINUTE. */
+export const NO_LIMITS: Limits = {
+  requests_per_minute: null,
+  tokens_per_minute: null,
+  concurrent_requests: null,
+  requests_per_month: null,
+  tokens_per_month: null,
+  budget_day_nano_usd: null,
+  budget_month_nano_usd: null,
+};

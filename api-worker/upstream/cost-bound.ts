@@ -1,0 +1,66 @@
+import type { UpstreamModel } from './model-list.ts';
+
+/** What an answer may take, at most. */
+export interface Amounts {
+  /** Infinity: not known, so the model's whole context. */
+  promptTokens: number;
+  /** Of one choice; null: as much as the model gives. */
+  outputTokens: number | null;
+  choices: number;
+  images: number;
+}
+
+/** What is taken for a model that is not listed or lists no fixed price: what the dearest ones do. Nano-dollars. */
+const DEAREST = { prompt: 150_000, completion: 600_000, image: 200_000_000, request: 1_000_000_000 };
+const LARGEST_CONTEXT = 2_000_000;
+const LONGEST_OUTPUT = 256_000;
+
+type Prices = typeof DEAREST;
+type Pricing = Omit<NonNullable<UpstreamModel['pricing']>, 'overrides'>;
+
+/**
+ * The most that an answer can cost by the upstream's price list, whichever of the models gives it, in
+ * nano-dollars.
+ *
+ * @param models null: the list is not to be had.
+ */
+export function costBound(
+  candidates: readonly string[],
+  models: readonly UpstreamModel[] | null,
+  { promptTokens, outputTokens, choices, images }: Amounts,
+): number {
+  const costs = candidates.map((id) => {
+    const model = modelOf(id, models);
+    const context = model?.context_length ?? LARGEST_CONTEXT;
+    const longest = model?.top_provider?.max_completion_tokens ?? (model ? context : LONGEST_OUTPUT);
+    const price = highestPrices(model);
+    const output = Math.min(outputTokens ?? longest, longest) * choices;
+    const tokens = Math.min(promptTokens, context) * price.prompt + output * price.completion;
+    return tokens + images * price.image + price.request;
+  });
+  return Math.ceil(Math.max(0, ...costs));
+}
+
+/** `:online` and other variants that are not listed are priced as what they vary. */
+function modelOf(id: string, models: readonly UpstreamModel[] | null): UpstreamModel | null {
+  const plain = id.split(':', 1)[0];
+  return models?.find((model) => model.id === id) ?? models?.find((model) => model.id === plain) ?? null;
+}
+
+function highestPrices(model: UpstreamModel | null): Prices {
+  const { pricing } = model ?? {};
+  if (!pricing) return DEAREST;
+  const all: readonly Pricing[] = [pricing, ...(pricing.overrides ?? [])];
+  const highest = (name: keyof Prices, missing: number, ...names: (keyof Pricing)[]): number => {
+    const listed = all.flatMap((prices) => names.flatMap((one) => prices[one] ?? [])).map((usd) => Number(usd) * 1e9);
+    if (listed.length === 0) return missing;
+    // A router's price is "-1": it depends on the model that it picks.
+    return listed.every((nano) => nano >= 0) ? Math.max(...listed) : DEAREST[name];
+  };
+  return {
+    prompt: highest('prompt', DEAREST.prompt, 'prompt', 'input_cache_write'),
+    completion: highest('completion', DEAREST.completion, 'completion', 'internal_reasoning'),
+    image: highest('image', 0, 'image'),
+    request: highest('request', 0, 'request'),
+  };
+}
