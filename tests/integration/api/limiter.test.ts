@@ -7,6 +7,7 @@ import { NO_LIMITS } from '../../../api-worker/limits/limits.ts';
 import { uuidv7 } from '../../../shared/ids.ts';
 import { ledgerStatements } from '../../../shared/ledger.ts';
 import { UsageEvent } from '../../../shared/usage-event.ts';
+import { usageEvent } from '../../support/usage-event.ts';
 import { applySchema, env } from './support.ts';
 
 /* Faked times lie in the future, or the runtime, whose clock is not faked, would run alarms of its own. */
@@ -144,29 +145,15 @@ describe('the account limiter', () => {
       await limiter.admit(ask({ requestId, userId: 'rebased' }));
       await limiter.settle(requestId, { tokens: 1, costNanoUsd: null });
     }
-    const usage = (requestId: string, cost: number | null): UsageEvent => ({
-      request_id: requestId,
-      user_id: 'rebased',
-      key_id: 'k1',
-      endpoint: '/v1/chat/completions',
-      requested_model: 'a/model',
-      model: 'a/model',
-      provider: null,
-      generation_id: null,
-      status: 200,
-      finish_reason: null,
-      input_tokens: 100,
-      output_tokens: 11,
-      cached_tokens: null,
-      cache_write_tokens: null,
-      reasoning_tokens: null,
-      cost_nano_usd: cost,
-      usage_source: 'provider',
-      latency_ms: 1,
-      ttft_ms: 1,
-      attempts: 1,
-      created_at: noon,
-    });
+    const usage = (requestId: string, cost: number | null) =>
+      usageEvent({
+        request_id: requestId,
+        user_id: 'rebased',
+        input_tokens: 100,
+        output_tokens: 11,
+        cost_nano_usd: cost,
+        created_at: noon,
+      });
     await env.DB.batch(ledgerStatements(env.DB, [usage(known.requestId, 250)]));
     const { events } = await listen(limiter);
     const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);

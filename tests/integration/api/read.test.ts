@@ -1,38 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { uuidv7 } from '../../../shared/ids.ts';
 import { ledgerStatements } from '../../../shared/ledger.ts';
 import type { UsageEvent } from '../../../shared/usage-event.ts';
+import { usageEvent } from '../../support/usage-event.ts';
 import { applySchema, call, createKey, env, errorOf } from './support.ts';
 
 const NOON = Date.UTC(2026, 10, 3, 12, 30);
 const HOUR = 3_600_000;
 
-function event(change: Partial<UsageEvent>): UsageEvent {
-  return {
-    request_id: uuidv7(),
-    user_id: 'erin',
-    key_id: 'key_erin',
-    endpoint: '/v1/chat/completions',
-    requested_model: 'a/one',
-    model: 'a/one',
-    provider: null,
-    generation_id: null,
-    status: 200,
-    finish_reason: 'stop',
-    input_tokens: 10,
-    output_tokens: 5,
-    cached_tokens: 4,
-    cache_write_tokens: 0,
-    reasoning_tokens: 1,
-    cost_nano_usd: 1_500,
-    usage_source: 'provider',
-    latency_ms: 1,
-    ttft_ms: 1,
-    attempts: 1,
-    created_at: NOON,
-    ...change,
-  };
-}
+const event = (change: Partial<UsageEvent>) =>
+  usageEvent({ user_id: 'erin', key_id: 'key_erin', cache_write_tokens: 0, created_at: NOON, ...change });
 
 let key: string;
 beforeAll(async () => {
