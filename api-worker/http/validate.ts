@@ -9,7 +9,7 @@ export interface InvalidRequest {
   code: string | null;
 }
 
-/** Marks a bound as an integer's: `z.int().min(1, INTEGER)`. Zod's issue tells what kind of number it bounds only, in a `note`, of those that are not safe. */
+/** Marks a bound as an integer's: `z.int().min(1, INTEGER)`. Zod says `number` of both kinds. */
 export const INTEGER = 'integer';
 
 /** What Zod says of a refinement that has no message of its own. */
@@ -130,7 +130,7 @@ function outOfRange(issue: Extract<Issue, { code: 'too_big' | 'too_small' }>, wh
       code: big ? 'string_above_max_length' : 'string_below_min_length',
     };
   }
-  const type = issue.message === INTEGER || 'note' in issue ? 'integer' : 'decimal';
+  const type = issue.message === INTEGER || issue.origin === 'int' ? 'integer' : 'decimal';
   return {
     message: `Invalid ${what}: expected a value ${big ? '<=' : '>='} ${limit}, but got ${String(issue.input).slice(0, 32)} instead.`,
     code: big ? `${type}_above_max_value` : `${type}_below_min_value`,

@@ -15,6 +15,8 @@ export interface System {
   db: D1Database;
   upstream: SimulatedUpstream;
   key: string;
+  /** Creates an account, if it is not there, and a key of it. */
+  createKey(userId: string, granted?: Granted): Promise<string>;
   /** An official client without retries of its own, so that what it sees is what we did. */
   client: OpenAI;
   stop(): Promise<void>;
@@ -44,12 +46,13 @@ export async function startSystem(vars: Record<string, string> = {}): Promise<Sy
   const { DB: db } = await harness.getWorker<{ DB: D1Database }>().getEnv();
   const schema = readFileSync(new URL('../../schema.sql', import.meta.url), 'utf8');
   await db.batch(statementsOf(schema).map((statement) => db.prepare(statement)));
-  const key = await createKey(db, 'tester', 'key_tester');
+  const key = await createKey(db, 'tester');
   return {
     origin: url.origin,
     db,
     upstream,
     key,
+    createKey: (userId, granted) => createKey(db, userId, granted),
     client: new OpenAI({ apiKey: key, baseURL: `${url.origin}/v1`, maxRetries: 0 }),
     async stop() {
       await harness.close();
@@ -58,14 +61,30 @@ export async function startSystem(vars: Record<string, string> = {}): Promise<Sy
   };
 }
 
-/** Creates an account with one key and returns the key. */
-async function createKey(db: D1Database, userId: string, keyId: string): Promise<string> {
-  const key = `sk-test-${keyId}`;
+/** What a test may set of a key and its account. */
+interface Granted {
+  name?: string;
+  permissions?: string[];
+  is_active?: 0 | 1;
+  limits?: Record<string, number>;
+}
+
+async function createKey(db: D1Database, userId: string, granted: Granted = {}): Promise<string> {
+  const { name = userId, permissions = ['read', 'write'], is_active = 1, limits = {} } = granted;
+  const key = `sk-test-key_${name}`;
+  const columns = ['scope', 'subject', ...Object.keys(limits)];
   await db.batch([
     db.prepare('INSERT OR IGNORE INTO users (id, name, created_at) VALUES (?1, ?1, 0)').bind(userId),
     db
-      .prepare('INSERT INTO api_keys (id, user_id, key_hash, name, created_at) VALUES (?1, ?2, ?3, ?1, 0)')
-      .bind(keyId, userId, await sha256Hex(key)),
+      .prepare(
+        'INSERT INTO api_keys (id, user_id, key_hash, name, permissions, is_active, created_at) VALUES (?1, ?2, ?3, ?1, ?4, ?5, 0)',
+      )
+      .bind(`key_${name}`, userId, await sha256Hex(key), JSON.stringify(permissions), is_active),
+    db
+      .prepare(
+        `INSERT OR IGNORE INTO rate_limits (${columns.join(', ')}) VALUES (${columns.map((_, n) => `?${n + 1}`).join(', ')})`,
+      )
+      .bind('account', userId, ...Object.values(limits)),
   ]);
   return key;
 }

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
-import { applySchema, call, chat, createKey, env, errorOf, HELLO, restOfMinute } from './support.ts';
+import { restOfMinute } from '../../support/minute.ts';
+import { applySchema, call, chat, createKey, env, errorOf, HELLO } from './support.ts';
 
 beforeAll(applySchema);
 

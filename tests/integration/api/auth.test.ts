@@ -2,7 +2,8 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { mintKey } from '../../../api-worker/auth/api-key.ts';
 import { find } from '../../../api-worker/auth/findings.ts';
-import { applySchema, call, createKey, env, errorOf, restOfMinute } from './support.ts';
+import { restOfMinute } from '../../support/minute.ts';
+import { applySchema, call, createKey, env, errorOf } from './support.ts';
 
 let key: string;
 beforeAll(async () => {

@@ -93,9 +93,3 @@ export function errorOf({ text }: { text: string }): {
   return (JSON.parse(text) as { error: { message: string; type: string; param: string | null; code: string | null } })
     .error;
 }
-
-/** Waits, if this minute has less than `ms` left, for the next: counters of the Rate Limiting binding begin anew with it. */
-export async function restOfMinute(ms: number): Promise<void> {
-  const left = 60_000 - (Date.now() % 60_000);
-  if (left < ms) await scheduler.wait(left + 50);
-}

@@ -1,0 +1,57 @@
+/** An endpoint as a test calls it. */
+export interface Endpoint {
+  method: string;
+  /** As in app.ts. */
+  route: string;
+  /** A path of it that exists. */
+  path: string;
+  /** Missing: none is needed. */
+  permission?: 'read' | 'write' | 'admin';
+  body?: unknown;
+  /** A path of it that belongs to the account `victim`; missing: it shows none but the caller's own, or nobody's. */
+  victims?: string;
+}
+
+const CHAT = { model: 'openai/gpt-5-mini', messages: [{ role: 'user', content: 'Hello' }] };
+
+/** Every endpoint there is: a test sees to it that app.ts has no other. */
+export const ENDPOINTS: readonly Endpoint[] = [
+  { method: 'GET', route: '/health', path: '/health' },
+  { method: 'POST', route: '/v1/chat/completions', path: '/v1/chat/completions', permission: 'write', body: CHAT },
+  { method: 'GET', route: '/v1/models', path: '/v1/models', permission: 'read' },
+  { method: 'GET', route: '/v1/models/:id{.+}', path: '/v1/models/openai/gpt-5-mini', permission: 'read' },
+  { method: 'GET', route: '/v1/usage', path: '/v1/usage', permission: 'read', victims: '/v1/usage?user_id=victim' },
+  { method: 'GET', route: '/usage', path: '/usage', permission: 'read', victims: '/usage?user_id=victim' },
+  ...admin('GET', '/v1/organization/usage/completions', '/v1/organization/usage/completions?start_time=0', {
+    victims: '/v1/organization/usage/completions?start_time=0&user_ids=victim',
+  }),
+  ...admin('GET', '/v1/organization/costs', '/v1/organization/costs?start_time=0', {
+    victims: '/v1/organization/costs?start_time=0&api_key_ids=key_victim',
+  }),
+  ...admin('GET', '/admin/users'),
+  ...admin('POST', '/admin/users', '/admin/users', { body: {} }),
+  ...admin('GET', '/admin/users/:id', '/admin/users/tester', { victims: '/admin/users/victim' }),
+  ...admin('PATCH', '/admin/users/:id', '/admin/users/tester', { body: { name: 'x' }, victims: '/admin/users/victim' }),
+  ...admin('POST', '/admin/users/:id/keys', '/admin/users/tester/keys', {
+    body: {},
+    victims: '/admin/users/victim/keys',
+  }),
+  ...admin('GET', '/admin/keys', '/admin/keys', { victims: '/admin/keys?user_id=victim' }),
+  ...admin('GET', '/admin/keys/:id', '/admin/keys/key_spare', { victims: '/admin/keys/key_victim' }),
+  ...admin('PATCH', '/admin/keys/:id', '/admin/keys/key_spare', {
+    body: { name: 'x' },
+    victims: '/admin/keys/key_victim',
+  }),
+  ...admin('POST', '/admin/keys/:id/rotate', '/admin/keys/key_spare/rotate', {
+    body: {},
+    victims: '/admin/keys/key_victim/rotate',
+  }),
+  ...admin('DELETE', '/admin/keys/:id', '/admin/keys/key_spare', { victims: '/admin/keys/key_victim' }),
+  ...admin('GET', '/admin/tiers'),
+  ...admin('PATCH', '/admin/tiers/:id', '/admin/tiers/free', { body: { requests_per_minute: 20 } }),
+  ...admin('GET', '/admin/audit-log', '/admin/audit-log', { victims: '/admin/audit-log?target=victim' }),
+];
+
+function admin(method: string, route: string, path = route, rest: Pick<Endpoint, 'body' | 'victims'> = {}): Endpoint[] {
+  return [{ method, route, path, permission: 'admin', ...rest }];
+}
