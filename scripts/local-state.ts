@@ -1,22 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
 import { sha256Hex } from '../shared/ids.ts';
+import { wrangler } from './wrangler.ts';
 
 /** The key that `npm start` creates: only ever in the local database. */
 export const LOCAL_KEY = 'sk-local-development';
-
-/** Runs a wrangler command; throws one line when it fails. */
-function wrangler(args: readonly string[]): void {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['node_modules/wrangler/bin/wrangler.js', ...args], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  if (status === 0) return;
-  const output = stripVTControlCharacters(`${stderr}\n${stdout}`);
-  throw new Error(/\[ERROR\]\s*(.+)/.exec(output)?.[1] ?? `wrangler ended with ${status}`);
-}
 
 /**
  * Applies schema.sql to the local D1 under `stateDir` and sees to the account `local` with its key.

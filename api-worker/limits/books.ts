@@ -52,7 +52,7 @@ export interface Settlement {
   costNanoUsd: number | null;
 }
 
-export type LimitName = 'requests' | 'tokens' | 'concurrency' | 'month_requests' | 'month_tokens' | 'budget';
+type LimitName = 'requests' | 'tokens' | 'concurrency' | 'month_requests' | 'month_tokens' | 'budget';
 
 export interface Refusal {
   limit: LimitName;
