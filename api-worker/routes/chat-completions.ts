@@ -2,18 +2,19 @@ import type { AppContext } from '../env.ts';
 import { ApiError } from '../http/errors.ts';
 import { readJson } from '../http/json-body.ts';
 import { invalidRequest } from '../http/validate.ts';
-import { admit } from '../limits/admission.ts';
+import { admit, type Estimate } from '../limits/admission.ts';
 import { handOverAnalytics, handOverUsage } from '../metering/hand-over.ts';
 import { outcomeOf, settlementOf } from '../metering/outcome.ts';
 import { answerClient, type ClientAnswer } from '../upstream/answer-client.ts';
 import { candidatesFor } from '../upstream/candidates.ts';
 import { clientError } from '../upstream/client-error.ts';
+import { costBound } from '../upstream/cost-bound.ts';
 import type { Journal } from '../upstream/failover.ts';
 import { AttemptFailure } from '../upstream/failure.ts';
 import { knownModels } from '../upstream/model-list.ts';
 import { policyOf } from '../upstream/policy.ts';
 import { withFields } from '../upstream/request-body.ts';
-import { estimateChat } from './chat-estimate.ts';
+import { likelyTokens, mostAmounts } from './chat-amounts.ts';
 import { ChatRequest } from './chat-request.ts';
 
 /** POST /v1/chat/completions: the relay lane, streamed or not. */
@@ -68,15 +69,19 @@ export async function chatCompletions(c: AppContext): Promise<Response> {
   return response;
 }
 
-/** The price list is looked at only for accounts with a budget; one that cannot be had leaves the dearest prices. */
-async function estimateOf(c: AppContext, text: string, request: ChatRequest, candidates: readonly string[]) {
+/** The price list is looked at only for accounts with a budget; while it cannot be had, the dearest prices are taken. */
+async function estimateOf(
+  c: AppContext,
+  text: string,
+  request: ChatRequest,
+  candidates: readonly string[],
+): Promise<Estimate> {
+  const asked = { request, text, maxTokensDefault: Number(c.env.MAX_TOKENS_DEFAULT) };
   const { budget_day_nano_usd: day, budget_month_nano_usd: month } = c.var.principal.limits;
-  const models =
-    day === null && month === null
-      ? 'not needed'
-      : await knownModels(c.env, (work) => c.executionCtx.waitUntil(work)).catch(() => 'unknown' as const);
-  const asked = { request, text, candidates: [...candidates, ...(request.models ?? [])] };
-  return estimateChat({ ...asked, maxTokensDefault: Number(c.env.MAX_TOKENS_DEFAULT) }, models);
+  if (day === null && month === null) return { tokens: likelyTokens(asked), costNanoUsd: 0 };
+  const models = await knownModels(c.env, (work) => c.executionCtx.waitUntil(work)).catch(() => null);
+  const most = costBound([...candidates, ...(request.models ?? [])], models, mostAmounts(asked));
+  return { tokens: likelyTokens(asked), costNanoUsd: most };
 }
 
 async function readChatRequest(c: AppContext): Promise<{ text: string; request: ChatRequest }> {

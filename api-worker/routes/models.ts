@@ -1,6 +1,7 @@
 import type { AppContext } from '../env.ts';
 import { ApiError, unavailable } from '../http/errors.ts';
-import { modelList, type UpstreamModel } from '../upstream/model-list.ts';
+import { modelList } from '../upstream/model-list.ts';
+import type { UpstreamModel } from '../upstream/upstream-model.ts';
 
 /** GET /v1/models: every model of the upstream in OpenAI's shape. */
 export async function listModels(c: AppContext): Promise<Response> {

@@ -1,4 +1,4 @@
-import type { UpstreamModel } from './model-list.ts';
+import type { UpstreamModel } from './upstream-model.ts';
 
 /** What an answer may take, at most. */
 export interface Amounts {
@@ -8,7 +8,15 @@ export interface Amounts {
   outputTokens: number | null;
   choices: number;
   images: number;
+  /** Whether the upstream may search or run tools of its own. */
+  serverTools: boolean;
 }
+
+/** What the upstream's own searches and tools are charged beside the tokens: at most so much a request. */
+const SERVER_TOOLS_NANO_USD = 200_000_000;
+
+/** Seen in recordings: Grok reasons beyond `max_tokens`, which bounds only what it says then. */
+const REASONS_BEYOND_MAX_TOKENS = /^x-ai\//;
 
 /** What is taken for a model that is not listed or lists no fixed price: what the dearest ones do. Nano-dollars. */
 const DEAREST = { prompt: 150_000, completion: 600_000, image: 200_000_000, request: 1_000_000_000 };
@@ -27,16 +35,18 @@ type Pricing = Omit<NonNullable<UpstreamModel['pricing']>, 'overrides'>;
 export function costBound(
   candidates: readonly string[],
   models: readonly UpstreamModel[] | null,
-  { promptTokens, outputTokens, choices, images }: Amounts,
+  { promptTokens, outputTokens, choices, images, serverTools }: Amounts,
 ): number {
   const costs = candidates.map((id) => {
     const model = modelOf(id, models);
     const context = model?.context_length ?? LARGEST_CONTEXT;
     const longest = model?.top_provider?.max_completion_tokens ?? (model ? context : LONGEST_OUTPUT);
     const price = highestPrices(model);
-    const output = Math.min(outputTokens ?? longest, longest) * choices;
+    const asked = REASONS_BEYOND_MAX_TOKENS.test(id) ? null : outputTokens;
+    const output = Math.min(asked ?? longest, longest) * choices;
     const tokens = Math.min(promptTokens, context) * price.prompt + output * price.completion;
-    return tokens + images * price.image + price.request;
+    const extra = serverTools || id.endsWith(':online') ? SERVER_TOOLS_NANO_USD : 0;
+    return tokens + images * price.image + price.request + extra;
   });
   return Math.ceil(Math.max(0, ...costs));
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Env } from '../env.ts';
+import { UpstreamModel } from './upstream-model.ts';
 
 const FRESH_MS = 10 * 60_000;
 /** For how long an isolate trusts what it read from KV. */
@@ -8,40 +9,11 @@ const TIMEOUT_MS = 10_000;
 const PAGES_MAX = 20;
 const KV_KEY = 'models';
 
-/** Decimal strings of USD per token, image or request; negative where it depends on the model that is picked. */
-const price = z.string().nullish().catch(null);
-const Prices = z.object({
-  prompt: price,
-  completion: price,
-  image: price,
-  request: price,
-  internal_reasoning: price,
-  input_cache_write: price,
-});
-
-const UpstreamModel = z.object({
-  id: z.string(),
-  created: z.number().catch(0),
-  context_length: z.number().positive().nullish().catch(null),
-  top_provider: z
-    .object({ max_completion_tokens: z.number().positive().nullish().catch(null) })
-    .nullish()
-    .catch(null),
-  pricing: Prices.extend({
-    /** Prices under conditions, such as a long prompt. */
-    overrides: z.array(Prices).nullish().catch(null),
-  })
-    .nullish()
-    .catch(null),
-});
 const Page = z.object({
   data: z.array(z.unknown()),
   links: z.object({ next: z.string().nullish() }).nullish().catch(null),
 });
 const Cached = z.object({ fetchedAt: z.number(), models: z.array(UpstreamModel) });
-
-/** A model as OpenRouter lists it, as far as we read it. `created` in Unix seconds. */
-export type UpstreamModel = z.infer<typeof UpstreamModel>;
 
 let memory: { models: UpstreamModel[]; upstream: string; until: number } | null = null;
 
