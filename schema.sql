@@ -46,8 +46,8 @@ INSERT OR IGNORE INTO rate_limits
   (scope, subject, requests_per_minute, tokens_per_minute, concurrent_requests, requests_per_month, tokens_per_month, budget_day_nano_usd, budget_month_nano_usd)
 VALUES
   ('tier', 'free',      20,      100000,   4,    10000, 10000000, 1000000000, 5000000000),
-  ('tier', 'standard',  NULL,    4000000,  200,  NULL,  NULL,     NULL,       NULL),
-  ('tier', 'premium',   6000,    40000000, 2000, NULL,  NULL,     NULL,       NULL),
+  ('tier', 'standard',  NULL,    4000000,  1000, NULL,  NULL,     NULL,       NULL),
+  ('tier', 'premium',   6000,    40000000, 5000, NULL,  NULL,     NULL,       NULL),
   ('tier', 'unlimited', 1000000, NULL,     NULL, NULL,  NULL,     NULL,       NULL);
 
 -- Who changed what, when, from where: one row for each change of users, keys and limits, written in

@@ -21,6 +21,52 @@ const WEATHER_TOOL = {
 const ask = (model: string, sim: Record<string, unknown> = {}) => ({ model, messages: HELLO, sim }) as const;
 
 describe('the official openai SDK', () => {
+  it('reads an organization’s usage and costs, which are the upstream’s own', async () => {
+    const admin = await system.createKey('operator', { permissions: ['admin'] });
+    const apiKey = await system.createKey('member');
+    const client = new OpenAI({ apiKey, baseURL: `${system.origin}/v1`, maxRetries: 0 });
+    const answer = await client.chat.completions.create({ model: 'openai/gpt-4o-mini', messages: HELLO });
+    const booked = system.upstream.account.entries.at(-1);
+    const { usage } = new OpenAI({ adminAPIKey: admin, apiKey: null, baseURL: `${system.origin}/v1` }).admin
+      .organization;
+    const start_time = Math.floor(Date.now() / 1000);
+    const query = { start_time, group_by: ['model' as const], models: [answer.model], user_ids: ['member'] };
+    const page = await eventually(async () => {
+      const found = await usage.completions(query);
+      return found.data[0]?.results.length ? found : null;
+    });
+    expect(page).toMatchObject({ object: 'page', has_more: false, next_page: null });
+    expect(page.data[0]?.results).toMatchObject([
+      { model: answer.model, num_model_requests: 1, input_tokens: booked?.prompt_tokens },
+    ]);
+    const costs = await usage.costs({ start_time, group_by: ['line_item'], api_key_ids: ['key_member'] });
+    const items = costs.data.flatMap(({ results }) => results);
+    expect(items.find((item) => 'line_item' in item && item.line_item === answer.model)).toMatchObject({
+      amount: { value: (booked?.cost_nano_usd ?? 0) / 1e9, currency: 'usd' },
+    });
+  });
+
+  it('does not retry what no waiting helps against', async () => {
+    const retries = async (limits: Record<string, number>) => {
+      const name = Object.keys(limits).join();
+      const apiKey = await system.createKey(name, { limits });
+      let calls = 0;
+      const client = new OpenAI({
+        apiKey,
+        baseURL: `${system.origin}/v1`,
+        fetch: (...request) => {
+          calls += 1;
+          return fetch(...request);
+        },
+      });
+      const refused = client.chat.completions.create({ model: 'openai/gpt-4o-mini', messages: HELLO });
+      await expect(refused).rejects.toBeInstanceOf(OpenAI.RateLimitError);
+      return calls;
+    };
+    expect(await retries({ budget_month_nano_usd: 1 })).toBe(1);
+    expect(await retries({ concurrent_requests: 0 })).toBe(1);
+  });
+
   it('streams a chat completion, whose cost stands in the ledger and in /usage within 10 s', async () => {
     const { data: stream, response } = await system.client.chat.completions
       .create({ model: 'openai/gpt-5-mini', messages: HELLO, stream: true })
