@@ -151,7 +151,10 @@ async function settleWith(env: Env, ask: Ask, settlement: Settlement, unreserved
   try {
     await pRetry(async () => {
       const known = await callLimiter(env, userId, (limiter) => limiter.settle(requestId, settlement));
-      if (!known && unreserved) await callLimiter(env, userId, (limiter) => limiter.charge(arrivedAt, settlement));
+      if (known) return;
+      if (unreserved) await callLimiter(env, userId, (limiter) => limiter.charge(arrivedAt, settlement));
+      // Its lease ran out, or an answer to an earlier try was lost.
+      else logLine('error', { event: 'reservation_not_found', request_id: requestId, user_id: userId, settlement });
     }, SETTLE_RETRIES);
   } catch (error) {
     logLine('error', {

@@ -80,23 +80,43 @@ describe('the account limiter', () => {
     expect((await standing(limiter)).month.used).toEqual({ requests: 111, tokens: 555, cost_nano_usd: 99_900 });
   });
 
-  it('knows after an eviction what it knew before', async () => {
+  it('knows after an eviction what it knew before, whichever call was the last', async () => {
+    vi.useFakeTimers({ now: Date.UTC(2030, 10, 20, 6), toFake: ['Date'] });
     const limiter = env.ACCOUNT_LIMITER.getByName('evicted');
     const limits = { ...UNLIMITED, tokens_per_minute: 1_000 };
     const [open, done, held] = [ask({ limits }), ask({ limits }), ask({ limits, keyId: 'k2', keyRateLimit: 3 })];
-    for (const one of [open, done, held]) await limiter.admit(one);
-    await limiter.settle(done.requestId, { tokens: 3, costNanoUsd: 77 });
-    await limiter.settle(held.requestId, { tokens: null, costNanoUsd: null });
-    vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] });
-    const before = [await standing(limiter, limits), await limiter.standing({ keyId: 'k2', keyRateLimit: 3, limits })];
+    const calls = [
+      () => limiter.admit(open),
+      () => limiter.admit(done),
+      () => limiter.admit(held),
+      () => limiter.settle(done.requestId, { tokens: 3, costNanoUsd: 77 }),
+      () => limiter.settle(held.requestId, { tokens: null, costNanoUsd: null }),
+      () => limiter.charge(Date.now(), { tokens: 1, costNanoUsd: 2 }),
+    ];
+    const known = async () => [
+      await standing(limiter, limits),
+      await limiter.standing({ keyId: 'k2', keyRateLimit: 3, limits }),
+    ];
+    for (const call of calls) {
+      await call();
+      const before = await known();
+      await evictDurableObject(limiter);
+      expect(await known()).toEqual(before);
+    }
+    expect(await known()).toMatchObject([
+      {
+        month: { used: { requests: 3, cost_nano_usd: 79 }, held_nano_usd: 1_000, reserved: { requests: 1 } },
+        concurrent_requests: 1,
+      },
+      { requests: { limit: 3, remaining: 2 } },
+    ]);
+
+    vi.setSystemTime(Date.now() + LEASE_MS - 1);
+    await limiter.renew(open.requestId);
     await evictDurableObject(limiter);
-    const after = [await standing(limiter, limits), await limiter.standing({ keyId: 'k2', keyRateLimit: 3, limits })];
-    expect(after).toEqual(before);
-    expect(after[0]).toMatchObject({
-      month: { used: { requests: 2, cost_nano_usd: 77 }, held_nano_usd: 1_000, reserved: { requests: 1 } },
-      concurrent_requests: 1,
-    });
-    expect(after[1]?.requests.remaining).toBe(2);
+    vi.setSystemTime(Date.now() + 1);
+    await runDurableObjectAlarm(limiter);
+    expect((await standing(limiter)).concurrent_requests, 'the renewed lease').toBe(1);
   });
 
   it('reports a request that is never heard of again, once, as a usage event of unknown cost', async () => {
@@ -173,7 +193,7 @@ describe('the account limiter', () => {
     expect(events).toEqual([]);
 
     await evictDurableObject(limiter);
-    expect((await standing(limiter)).month.used.cost_nano_usd).toBe(250);
+    expect((await standing(limiter)).month).toMatchObject({ used: { cost_nano_usd: 250 }, held_nano_usd: 1_000 });
   });
 
   it('keeps its own sums while D1 cannot be read', async () => {
