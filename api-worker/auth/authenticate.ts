@@ -4,9 +4,9 @@ import type { App, AppContext } from '../env.ts';
 import { ApiError, unavailable } from '../http/errors.ts';
 import { Limits } from '../limits/limits.ts';
 import { readKey, readLimits } from './accounts.ts';
-import { addressBlock, addressOf } from './address.ts';
 import { isMistyped } from './api-key.ts';
 import { find } from './findings.ts';
+import { stopGuessing, suspect } from './guessing.ts';
 import { isJwt, JwksUnavailable, verifyJwt } from './jwt.ts';
 import { type Permission, Principal } from './principal.ts';
 
@@ -58,10 +58,13 @@ async function byKey(c: AppContext, key: string): Promise<Principal> {
       schema: Principal,
       read: () => readKey(c.env.DB, name.slice(KEY_NAME.length)),
       keepAlive: (work) => c.executionCtx.waitUntil(work),
-      gate: () => gate(c),
+      gate: () => stopGuessing(c),
     }),
   );
-  if (!principal) throw invalidKey('Incorrect API key provided.');
+  if (!principal) {
+    suspect(c);
+    throw invalidKey('Incorrect API key provided.');
+  }
   if (principal.expiresAt !== null && principal.expiresAt <= Date.now()) {
     throw invalidKey('Incorrect API key provided: it has expired.');
   }
@@ -94,23 +97,6 @@ export function keyName(hash: string): string {
 /** The name of an account's finding, as tokens see it. */
 function accountName(userId: string, tier: string | null): string {
   return `account:${JSON.stringify([userId, tier])}`;
-}
-
-/** Stops an address that asks D1 about too many keys: most of them are guesses. */
-async function gate(c: AppContext): Promise<void> {
-  const address = addressOf(c);
-  if (address === null) return;
-  // A limiter that fails must not keep keys out.
-  const { success } = await c.env.ADDRESS_LIMITER.limit({ key: addressBlock(address) }).catch(() => ({
-    success: true,
-  }));
-  if (success) return;
-  throw new ApiError(429, {
-    message: 'Too many unknown API keys from your address. Please try again in a minute.',
-    type: 'requests',
-    code: 'rate_limit_exceeded',
-    headers: { 'retry-after': '60', 'retry-after-ms': '60000' },
-  });
 }
 
 async function ask<T>(search: () => Promise<T>): Promise<T> {

@@ -3,6 +3,7 @@ import pRetry from 'p-retry';
 import type { App, AppContext, Env } from '../env.ts';
 import { ApiError } from '../http/errors.ts';
 import { describe, logLine } from '../http/log.ts';
+import { within } from '../within.ts';
 import type { AccountLimiter, AccountStanding } from './account-limiter.ts';
 import { type Ask, LEASE_MS, type Rates, type ResolvedLimits, type Settlement, type Verdict } from './books.ts';
 import type { Limits } from './limits.ts';
@@ -114,18 +115,6 @@ async function callLimiter<T>(env: Env, userId: string, call: (limiter: Limiter)
     const { retryable, overloaded } = error as { retryable?: boolean; overloaded?: boolean };
     if (!retryable || overloaded) throw error;
     return once();
-  }
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -14,8 +14,12 @@ import { AttemptFailure } from '../upstream/failure.ts';
 import { knownModels } from '../upstream/model-list.ts';
 import { policyOf } from '../upstream/policy.ts';
 import { withFields } from '../upstream/request-body.ts';
+import { within } from '../within.ts';
 import { likelyTokens, mostAmounts } from './chat-amounts.ts';
 import { ChatRequest } from './chat-request.ts';
+
+/** Prices come from memory or KV, but for the first request of a new system. */
+const PRICES_TIMEOUT_MS = 2_000;
 
 /** POST /v1/chat/completions: the relay lane, streamed or not. */
 export async function chatCompletions(c: AppContext): Promise<Response> {
@@ -79,7 +83,8 @@ async function estimateOf(
   const asked = { request, text, maxTokensDefault: Number(c.env.MAX_TOKENS_DEFAULT) };
   const { budget_day_nano_usd: day, budget_month_nano_usd: month } = c.var.principal.limits;
   if (day === null && month === null) return { tokens: likelyTokens(asked), costNanoUsd: 0 };
-  const models = await knownModels(c.env, (work) => c.executionCtx.waitUntil(work)).catch(() => null);
+  const listed = knownModels(c.env, (work) => c.executionCtx.waitUntil(work));
+  const models = await within(PRICES_TIMEOUT_MS, listed).catch(() => null);
   const most = costBound([...candidates, ...(request.models ?? [])], models, mostAmounts(asked));
   return { tokens: likelyTokens(asked), costNanoUsd: most };
 }

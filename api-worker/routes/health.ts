@@ -1,4 +1,5 @@
 import type { AppContext, Env } from '../env.ts';
+import { within } from '../within.ts';
 
 const FRESH_MS = 10_000;
 const TIMEOUT_MS = 2_000;
@@ -48,14 +49,9 @@ async function reach(url: string, headers: Record<string, string> = {}): Promise
   if (response.status >= 500 || response.status === 401) throw new Error(`answered ${response.status}`);
 }
 
-async function state(check: Promise<unknown>): Promise<State> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const late = new Promise<State>((resolve) => {
-    timer = setTimeout(() => resolve('down'), TIMEOUT_MS);
-  });
-  const seen = check.then(
-    (): State => 'up',
-    (): State => 'down',
+function state(check: Promise<unknown>): Promise<State> {
+  return within(TIMEOUT_MS, check).then(
+    () => 'up',
+    () => 'down',
   );
-  return Promise.race([seen, late]).finally(() => clearTimeout(timer));
 }
