@@ -106,7 +106,7 @@ function resolve(env: Env, limits: Limits): ResolvedLimits {
 
 type Limiter = DurableObjectStub<AccountLimiter>;
 
-/** One call to the account's object; again at once if it was the connection that failed. All calls are safe to repeat. */
+/** One call to the account's object; again at once if it was the connection that failed. */
 async function callLimiter<T>(env: Env, userId: string, call: (limiter: Limiter) => Promise<T>): Promise<T> {
   const once = () => within(LIMITER_TIMEOUT_MS, call(env.ACCOUNT_LIMITER.getByName(userId)));
   try {

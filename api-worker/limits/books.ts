@@ -175,7 +175,7 @@ export class Books {
     return true;
   }
 
-  /** Books a request that was admitted without these books. */
+  /** Books a request that was admitted without these books. Not safe to repeat: twice told, twice counted. */
   charge(arrivedAt: number, settlement: Settlement): void {
     const { tokens, costNanoUsd } = settlement;
     this.#book({ arrivedAt }, { requests: 1, tokens: tokens ?? 0, cost_nano_usd: costNanoUsd ?? 0 });
@@ -207,7 +207,7 @@ export class Books {
     return true;
   }
 
-  /** Forgets days, and holds, of before the last month. */
+  /** Forgets the days, and the holds, before one. */
   forgetBefore(day: number): void {
     for (const known of this.state.days.keys()) if (known < day) this.state.days.delete(known);
     for (const [id, hold] of this.state.held) if (hold.arrivedAt < day) this.state.held.delete(id);
