@@ -68,11 +68,9 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
     return known;
   }
 
-  /**
-   * Books a request that was admitted while this object could not be reached. Repeated after a lost
-   * answer it counts twice: the safe side of a budget, and only until the day is re-based.
-   */
-  charge(arrivedAt: number, settlement: Settlement): void {
+  /** Books a request that was admitted while this object could not be reached. Safe to repeat. */
+  charge(requestId: string, arrivedAt: number, settlement: Settlement): void {
+    if (!this.#store.claimCharge(requestId, arrivedAt)) return;
     this.#books.charge(arrivedAt, settlement);
     this.#store.saveDay(dayOf(arrivedAt), this.#books.state);
   }

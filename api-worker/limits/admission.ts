@@ -106,7 +106,7 @@ function resolve(env: Env, limits: Limits): ResolvedLimits {
 
 type Limiter = DurableObjectStub<AccountLimiter>;
 
-/** One call to the account's object; again at once if it was the connection that failed. */
+/** One call to the account's object; again at once if it was the connection that failed: all of them are safe to repeat. */
 async function callLimiter<T>(env: Env, userId: string, call: (limiter: Limiter) => Promise<T>): Promise<T> {
   const once = () => within(LIMITER_TIMEOUT_MS, call(env.ACCOUNT_LIMITER.getByName(userId)));
   try {
@@ -141,7 +141,7 @@ async function settleWith(env: Env, ask: Ask, settlement: Settlement, unreserved
     await pRetry(async () => {
       const known = await callLimiter(env, userId, (limiter) => limiter.settle(requestId, settlement));
       if (known) return;
-      if (unreserved) await callLimiter(env, userId, (limiter) => limiter.charge(arrivedAt, settlement));
+      if (unreserved) await callLimiter(env, userId, (limiter) => limiter.charge(requestId, arrivedAt, settlement));
       // Its lease ran out, or an answer to an earlier try was lost.
       else logLine('error', { event: 'reservation_not_found', request_id: requestId, user_id: userId, settlement });
     }, SETTLE_RETRIES);

@@ -6,6 +6,7 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS reservations (request_id TEXT PRIMARY KEY, reservation TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS holds (request_id TEXT PRIMARY KEY, arrived_at INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS days (day INTEGER PRIMARY KEY, requests INTEGER NOT NULL, tokens INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS charges (request_id TEXT PRIMARY KEY, arrived_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS reports (request_id TEXT PRIMARY KEY, event TEXT NOT NULL) STRICT, WITHOUT ROWID;`;
 
 interface Windows {
@@ -77,9 +78,20 @@ export class BooksStorage {
     this.#storage.sql.exec('INSERT OR REPLACE INTO days VALUES (?, ?, ?, ?)', day, requests, tokens, cost_nano_usd);
   }
 
+  /** Whether this is the first charge of a request. */
+  claimCharge(requestId: string, arrivedAt: number): boolean {
+    const claimed = this.#storage.sql.exec(
+      'INSERT OR IGNORE INTO charges VALUES (?, ?) RETURNING request_id',
+      requestId,
+      arrivedAt,
+    );
+    return claimed.toArray().length === 1;
+  }
+
   forgetBefore(day: number): void {
     this.#storage.sql.exec('DELETE FROM days WHERE day < ?', day);
     this.#storage.sql.exec('DELETE FROM holds WHERE arrived_at < ?', day);
+    this.#storage.sql.exec('DELETE FROM charges WHERE arrived_at < ?', day);
   }
 
   /** Usage events that no queue has taken yet. */

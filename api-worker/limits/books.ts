@@ -175,7 +175,7 @@ export class Books {
     return true;
   }
 
-  /** Books a request that was admitted without these books. Not safe to repeat: twice told, twice counted. */
+  /** Books a request that was admitted without these books. Telling it twice counts it twice. */
   charge(arrivedAt: number, settlement: Settlement): void {
     const { tokens, costNanoUsd } = settlement;
     this.#book({ arrivedAt }, { requests: 1, tokens: tokens ?? 0, cost_nano_usd: costNanoUsd ?? 0 });

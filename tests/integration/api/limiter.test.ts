@@ -91,7 +91,8 @@ describe('the account limiter', () => {
       () => limiter.admit(held),
       () => limiter.settle(done.requestId, { tokens: 3, costNanoUsd: 77 }),
       () => limiter.settle(held.requestId, { tokens: null, costNanoUsd: null }),
-      () => limiter.charge(Date.now(), { tokens: 1, costNanoUsd: 2 }),
+      () => limiter.charge('local', Date.now(), { tokens: 1, costNanoUsd: 2 }),
+      () => limiter.charge('local', Date.now(), { tokens: 1, costNanoUsd: 2 }),
     ];
     const known = async () => [
       await standing(limiter, limits),
