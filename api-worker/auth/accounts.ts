@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { LIMIT_NAMES, Limits, NO_LIMITS } from '../limits/limits.ts';
+import { LIMIT_NAMES, Limits } from '../limits/limits.ts';
 import { Permission, type Principal } from './principal.ts';
 
 /** The account's own limits over its tier's. */
@@ -50,6 +50,5 @@ export async function readKey(db: D1Database, keyHash: string): Promise<Principa
  */
 export async function readLimits(db: D1Database, userId: string, tier: string | null): Promise<Limits | null> {
   const row = await db.prepare(ACCOUNT).bind(userId, tier).first<Limits & { is_active: number }>();
-  if (!row) return NO_LIMITS;
-  return row.is_active === 1 ? Limits.parse(row) : null;
+  return row?.is_active === 1 ? Limits.parse(row) : null;
 }

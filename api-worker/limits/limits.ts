@@ -18,14 +18,3 @@ export const Limits = z.object({
 export type Limits = z.infer<typeof Limits>;
 
 export const LIMIT_NAMES = Object.keys(Limits.shape) as readonly (keyof Limits)[];
-
-/** Of a tier that has no row: nothing but the default of RATE_LIMIT_PER_MINUTE. */
-export const NO_LIMITS: Limits = {
-  requests_per_minute: null,
-  tokens_per_minute: null,
-  concurrent_requests: null,
-  requests_per_month: null,
-  tokens_per_month: null,
-  budget_day_nano_usd: null,
-  budget_month_nano_usd: null,
-};

@@ -70,7 +70,6 @@ export const CostsQuery = z
 export interface Buckets {
   width: Width;
   starts: readonly number[];
-  /** Of the bucket's end: the width on, or where the time asked for ends. */
   widthSeconds: number;
   /** Where the next page starts; null: this is the last. */
   nextPage: number | null;

@@ -103,21 +103,14 @@ export async function updateKey(c: AppContext): Promise<Response> {
   const change = await readBody(c, KeyChange);
   const row = await requireKey(c);
   await requireTier(c, change.tier);
-  const { permissions, expires_at, ...rest } = change;
-  const next: Row = {
-    ...row,
-    ...(rest as Partial<Row>),
-    ...(permissions && { permissions: JSON.stringify(permissions) }),
-    ...(expires_at !== undefined && { expires_at: expires_at === null ? null : expires_at * 1000 }),
-  };
-  const { id, name, rate_limit, tier } = next;
-  await apply(c, { action: 'key.update', target: id, changes: change }, [
-    c.env.DB.prepare(
-      'UPDATE api_keys SET name = ?2, permissions = ?3, rate_limit = ?4, tier = ?5, expires_at = ?6 WHERE id = ?1',
-    ).bind(id, name, next.permissions, rate_limit, tier, next.expires_at),
+  const columns = columnsOf(change);
+  // Only what is asked for: the rest may have been changed since the row was read, as by a rotation.
+  const set = Object.keys(columns).map((column, n) => `${column} = ?${n + 2}`);
+  await apply(c, { action: 'key.update', target: row.id, changes: change }, [
+    c.env.DB.prepare(`UPDATE api_keys SET ${set.join(', ')} WHERE id = ?1`).bind(row.id, ...Object.values(columns)),
   ]);
   await forget(c.env, [keyName(row.key_hash)]);
-  return c.json(shown(next));
+  return c.json(shown(await requireKey(c)));
 }
 
 /** POST /admin/keys/{id}/rotate: a new key like it; the old one works on for `overlap_seconds`. */
@@ -152,6 +145,15 @@ export async function revokeKey(c: AppContext): Promise<Response> {
   }
   await forget(c.env, [keyName(row.key_hash)]);
   return c.json({ object: 'api_key.deleted', id: row.id, deleted: true });
+}
+
+/** A change as columns of api_keys. */
+function columnsOf({ permissions, expires_at, ...columns }: z.infer<typeof KeyChange>): Partial<Row> {
+  return {
+    ...(columns as Partial<Row>),
+    ...(permissions && { permissions: JSON.stringify(permissions) }),
+    ...(expires_at !== undefined && { expires_at: expires_at === null ? null : expires_at * 1000 }),
+  };
 }
 
 async function requireKey(c: AppContext): Promise<Row> {

@@ -44,14 +44,8 @@ export async function createUser(c: AppContext): Promise<Response> {
   const { id = `user_${uuidv7()}`, tier = 'standard', limits, ...rest } = await readBody(c, UserCreation);
   const name = rest.name ?? id;
   await requireTier(c, tier);
-  if (await readUser(c, id)) {
-    throw new ApiError(409, {
-      message: `A user with the id '${id}' exists already.`,
-      param: 'id',
-      code: 'user_exists',
-    });
-  }
-  await apply(c, { action: 'user.create', target: id, changes: { name, tier, ...(limits && { limits }) } }, [
+  if (await readUser(c, id)) throw userExists(id);
+  const creating = apply(c, { action: 'user.create', target: id, changes: { name, tier, ...(limits && { limits }) } }, [
     c.env.DB.prepare('INSERT INTO users (id, name, tier, created_at) VALUES (?1, ?2, ?3, ?4)').bind(
       id,
       name,
@@ -60,7 +54,19 @@ export async function createUser(c: AppContext): Promise<Response> {
     ),
     ...(limits ? [setLimits(c.env.DB, 'account', id, limits)] : []),
   ]);
+  await creating.catch(async (error: unknown) => {
+    // Another request may have been faster.
+    throw (await readUser(c, id)) ? userExists(id) : error;
+  });
   return c.json(await requireUser(c, id), 201);
+}
+
+function userExists(id: string): ApiError {
+  return new ApiError(409, {
+    message: `A user with the id '${id}' exists already.`,
+    param: 'id',
+    code: 'user_exists',
+  });
 }
 
 /** GET /admin/users */

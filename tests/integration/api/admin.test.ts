@@ -77,6 +77,11 @@ describe('users', () => {
     expect(await auditOf('twice')).toHaveLength(1);
   });
 
+  it('are not created twice at once either', async () => {
+    const answers = await Promise.all(Array.from({ length: 4 }, () => ask('POST', '/users', { id: 'racing' })));
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409]);
+  });
+
   it('lose all their keys’ access at once when they are made inactive', async () => {
     await ask('POST', '/users', { id: 'leaver' });
     const { key } = (await ask('POST', '/users/leaver/keys', {})).body;
@@ -163,6 +168,17 @@ describe('keys', () => {
     expect(await models(body.key), 'no overlap').toBe(401);
     const again = await ask('POST', `/keys/${body.id}/rotate`, {});
     expect(again.status).toBe(409);
+  });
+
+  it('keep a rotation’s end however a rename races it', async () => {
+    for (let n = 0; n < 5; n += 1) {
+      const { id } = (await ask('POST', '/users/owner/keys', {})).body;
+      // A tier is looked up between reading the key and writing it.
+      const renaming = ask('PATCH', `/keys/${id}`, { name: `racing ${n}`, tier: 'premium' });
+      await Promise.all([renaming, ask('POST', `/keys/${id}/rotate`, {})]);
+      const { body } = await ask('GET', `/keys/${id}`);
+      expect(body).toMatchObject({ name: `racing ${n}`, expires_at: expect.any(Number) });
+    }
   });
 
   it('are revoked: at once here, and with nothing left in KV for the others', async () => {

@@ -3,15 +3,14 @@ import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AccountLimiter } from '../../../api-worker/limits/account-limiter.ts';
 import { type Ask, DAY_MS, dayOf, LEASE_MS } from '../../../api-worker/limits/books.ts';
-import { NO_LIMITS } from '../../../api-worker/limits/limits.ts';
 import { uuidv7 } from '../../../shared/ids.ts';
 import { ledgerStatements } from '../../../shared/ledger.ts';
 import { UsageEvent } from '../../../shared/usage-event.ts';
+import { UNLIMITED } from '../../support/limits.ts';
 import { usageEvent } from '../../support/usage-event.ts';
 import { applySchema, env } from './support.ts';
 
 /* Faked times lie in the future, or the runtime, whose clock is not faked, would run alarms of its own. */
-const UNLIMITED = { ...NO_LIMITS, requests_per_minute: 1_000_000 };
 type Limiter = DurableObjectStub<AccountLimiter>;
 
 function ask(change: Partial<Ask> = {}): Ask {

@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Ask, Books, DAY_MS, dayOf, LEASE_MS, periodOf } from '../../../api-worker/limits/books.ts';
-import { NO_LIMITS } from '../../../api-worker/limits/limits.ts';
+import { UNLIMITED } from '../../support/limits.ts';
 
 const NOW = Date.UTC(2026, 10, 10, 12);
-const UNLIMITED = { ...NO_LIMITS, requests_per_minute: 1_000_000 };
 
 function ask(change: Partial<Ask> = {}): Ask {
   return {
