@@ -25,6 +25,8 @@ export interface Entry {
   reasoning_tokens: number;
   cost_nano_usd: number;
   billed: boolean;
+  /** The answer has ended, one way or another, and its cost is final. */
+  settled: boolean;
   /** The client went away before the end. */
   cancelled: boolean;
   chunks_sent: number;
@@ -67,20 +69,28 @@ export class Account {
   entries: Entry[] = [];
   lastBody = '';
   readonly failuresLeft = new Map<string, number>();
+  readonly #generations = new Map<string, number>();
+  readonly #byGeneration = new Map<string, Entry>();
 
+  /** Enters a request; asked again, the same has another generation id, or it could not be told apart. */
   open(entry: Omit<Entry, 'order'>): Entry {
-    const opened = { order: this.entries.length, ...entry };
+    const times = (this.#generations.get(entry.generation_id) ?? 0) + 1;
+    this.#generations.set(entry.generation_id, times);
+    const generation_id = times === 1 ? entry.generation_id : `${entry.generation_id}-${times}`;
+    const opened = { order: this.entries.length, ...entry, generation_id };
     this.entries.push(opened);
+    this.#byGeneration.set(generation_id, opened);
     return opened;
   }
 
   clear(): void {
     this.entries = [];
     this.failuresLeft.clear();
+    this.#byGeneration.clear();
   }
 
   find(generationId: string): Entry | undefined {
-    return this.entries.findLast((entry) => entry.generation_id === generationId);
+    return this.#byGeneration.get(generationId);
   }
 
   total() {

@@ -9,6 +9,8 @@ export interface SimulatedModel {
   completion: string;
   cacheRead: string;
   cacheWrite: string;
+  /** What it takes beside text. */
+  takes: readonly ('image' | 'tools' | 'response_format')[];
 }
 
 function model(
@@ -19,6 +21,7 @@ function model(
   completion: string,
   cacheRead: string,
   context = 131_072,
+  takes: SimulatedModel['takes'] = ['image', 'tools', 'response_format'],
 ): SimulatedModel {
   return {
     id,
@@ -30,6 +33,7 @@ function model(
     completion,
     cacheRead,
     cacheWrite: prompt,
+    takes,
   };
 }
 
@@ -78,6 +82,8 @@ const MODELS: readonly SimulatedModel[] = [
     '0.0000000385',
     '0.00000012',
     '0',
+    131_072,
+    [],
   ),
   model(
     'deepseek/deepseek-chat-v3.1',
@@ -86,6 +92,8 @@ const MODELS: readonly SimulatedModel[] = [
     '0.0000002001',
     '0.00000080003',
     '0.0000000000335',
+    131_072,
+    ['tools'],
   ),
 ];
 
@@ -107,15 +115,14 @@ export function modelsBody(page: number) {
   return {
     links: { next: start + PAGE_SIZE < MODELS.length ? `/api/v1/models?page=${page + 1}` : null },
     data: MODELS.slice(start, start + PAGE_SIZE).map(
-      ({ id, canonical_slug, created, context_length, prompt, completion, cacheRead, cacheWrite }) => ({
+      ({ id, canonical_slug, created, context_length, takes, prompt, completion, cacheRead, cacheWrite }) => ({
         id,
         canonical_slug,
         name: id,
         created,
         context_length,
         architecture: {
-          modality: 'text+image->text',
-          input_modalities: ['text', 'image'],
+          input_modalities: takes.includes('image') ? ['text', 'image'] : ['text'],
           output_modalities: ['text'],
         },
         supported_parameters: [
@@ -124,10 +131,9 @@ export function modelsBody(page: number) {
           'top_p',
           'seed',
           'stop',
-          'tools',
-          'tool_choice',
-          'response_format',
           'reasoning',
+          ...(takes.includes('tools') ? ['tools', 'tool_choice'] : []),
+          ...(takes.includes('response_format') ? ['response_format', 'structured_outputs'] : []),
         ],
         top_provider: { context_length, max_completion_tokens: 16_384, is_moderated: false },
         pricing: {

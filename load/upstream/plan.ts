@@ -6,6 +6,8 @@ import type { SimulatedModel } from './models.ts';
 /** What a request may ask of the simulator, in the body's `sim` or in `x-sim-…` headers. */
 export interface SimOptions {
   fault?: string;
+  /** Faults of single models, by id. */
+  faults?: Record<string, string>;
   seed?: number;
   ttft_ms?: number;
   gap_ms?: number;
@@ -14,6 +16,10 @@ export interface SimOptions {
   key?: string;
   recording?: string;
   retry_after?: number;
+  /** Makes the text depend on this alone, whatever the model and the messages: what a continuation is compared with. */
+  text_seed?: number;
+  /** How a model that is told to continue behaves; unset: as told. */
+  continues?: 'anew' | 'without-anchor';
 }
 
 /** Where the final usage sits: all three are seen in the wild. */
@@ -80,6 +86,10 @@ const WORDS = [
   'l’été',
 ];
 
+function sha256(of: unknown): Buffer {
+  return createHash('sha256').update(JSON.stringify(of)).digest();
+}
+
 function randomFrom(hash: Buffer): () => number {
   let state = hash.readUInt32LE(0);
   return () => {
@@ -93,18 +103,17 @@ function randomFrom(hash: Buffer): () => number {
 /** The plan of an answer: a pure function of request, model and seed. */
 export function planOf(request: SimRequest, model: SimulatedModel, seed: number, chunks: number): Plan {
   const { sim, stream: _, ...shaping } = request;
-  const hash = createHash('sha256')
-    .update(JSON.stringify([sim?.seed ?? seed, model.id, shaping]))
-    .digest();
+  const hash = sha256([sim?.seed ?? seed, model.id, shaping]);
   const random = randomFrom(hash);
   const wanted = sim?.chunks ?? chunks;
   const limit = request.max_tokens ?? request.max_completion_tokens ?? Number.POSITIVE_INFINITY;
   const calls = toolCalls(request, random);
-  const count = calls.length > 0 ? 0 : Math.max(0, Math.min(wanted, limit));
-  const pieces =
-    request.response_format?.type?.startsWith('json') && count > 0
+  const all =
+    request.response_format?.type?.startsWith('json') && wanted > 0
       ? ['{"answer":', '"yes"', '}']
-      : words(count, random);
+      : words(wanted, sim?.text_seed === undefined ? random : randomFrom(sha256([sim.text_seed])));
+  const toSay = calls.length > 0 ? [] : sim?.continues === 'anew' ? all : leftToSay(request, all);
+  const pieces = toSay.slice(0, limit);
   const reasoning = request.reasoning || model.id === 'sim/reasoning' ? words(5, random) : [];
   const choices = request.n ?? 1;
   const prompt = Math.max(
@@ -126,7 +135,7 @@ export function planOf(request: SimRequest, model: SimulatedModel, seed: number,
     reasoning,
     toolCalls: calls,
     choices,
-    finish: calls.length > 0 ? 'tool_calls' : count < wanted ? 'length' : 'stop',
+    finish: calls.length > 0 ? 'tool_calls' : pieces.length < toSay.length ? 'length' : 'stop',
     tokens,
     cost: costAtto(model, tokens),
     usageShape: sim?.usage_shape ?? USAGE_SHAPES[Math.floor(random() * USAGE_SHAPES.length)] ?? 'null-finish',
@@ -135,6 +144,25 @@ export function planOf(request: SimRequest, model: SimulatedModel, seed: number,
 
 function words(count: number, random: () => number): string[] {
   return Array.from({ length: count }, (_, n) => `${n > 0 ? ' ' : ''}${WORDS[Math.floor(random() * WORDS.length)]}`);
+}
+
+/** The words between which a request quotes what an answer is to begin with: the end of what was said already. */
+const ANCHOR = /<last_words>(.*)<\/last_words>/s;
+
+/**
+ * What is left of an answer whose beginning the messages hold: as their end, which is continued from the
+ * very character, or before an instruction to repeat the last words and go on.
+ */
+function leftToSay({ messages = [], sim }: SimRequest, pieces: string[]): string[] {
+  const last = messages.at(-1);
+  const instruction = last?.role === 'user' && typeof last.content === 'string' ? ANCHOR.exec(last.content) : null;
+  const said = instruction ? messages.at(-2) : last;
+  if (said?.role !== 'assistant' || typeof said.content !== 'string') return pieces;
+  const text = pieces.join('');
+  if (!text.startsWith(said.content)) return pieces;
+  const rest = text.slice(said.content.length);
+  const anchor = sim?.continues === 'without-anchor' ? '' : (instruction?.[1] ?? '');
+  return [...(anchor ? [anchor] : []), ...(rest.match(/ ?[^ ]+| /g) ?? [])];
 }
 
 /** Tools are called where the request insists, where the model is `sim/tools`, or where weather is asked about. */
@@ -165,8 +193,8 @@ function toolCalls(request: SimRequest, random: () => number): ToolCall[] {
 
 /** The fault that a request asks for; null for none. */
 export function faultOf(request: SimRequest, header: string | undefined): string | null {
-  const asked = request.sim?.fault ?? header;
+  const asked = request.sim?.faults?.[request.model ?? ''] ?? request.sim?.fault ?? header;
   if (asked) return asked;
-  const name = request.model?.startsWith('sim/') ? request.model.slice(4) : '';
+  const name = request.model?.startsWith('sim/') ? (request.model.split('/')[1] ?? '') : '';
   return isFault(name) ? name : null;
 }

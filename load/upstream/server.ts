@@ -129,7 +129,8 @@ async function openRouter(
 
 function generation(sim: Sim, id: string, response: ServerResponse): void {
   const entry = sim.account.find(id);
-  if (!entry) {
+  // Like the real one, it knows a generation only once that has ended.
+  if (!entry?.settled) {
     sendJson(response, 404, errorBody(404, `Generation ${id} not found`));
     return;
   }
@@ -144,6 +145,8 @@ function generation(sim: Sim, id: string, response: ServerResponse): void {
       native_tokens_completion: entry.completion_tokens,
       native_tokens_reasoning: entry.reasoning_tokens,
       native_tokens_cached: entry.cached_tokens,
+      provider_name: findModel(entry.requested_model)?.provider,
+      finish_reason: null,
     },
   });
 }
@@ -165,9 +168,9 @@ async function generate(
   if (!model) return sendJson(response, 400, errorBody(400, `${parsed.model} is not a valid model ID`));
   const options = { ...parsed.sim, ...headerOptions(request) };
   const { ttftMs = 0, gapMs = 0, chunks = 20, seed = 1 } = sim.options;
-  const plan = planOf({ ...parsed, sim: options }, model, seed, chunks);
+  const planned = planOf({ ...parsed, sim: options }, model, seed, chunks);
   const entry = sim.account.open({
-    generation_id: plan.id,
+    generation_id: planned.id,
     requested_model: parsed.model ?? '',
     model: model.canonical_slug,
     fault: asked,
@@ -180,6 +183,7 @@ async function generate(
     reasoning_tokens: 0,
     cost_nano_usd: 0,
     billed: false,
+    settled: false,
     cancelled: false,
     chunks_sent: 0,
     received_headers: {
@@ -187,6 +191,7 @@ async function generate(
       'x-title': header(request, 'x-title') ?? '',
     },
   });
+  const plan = { ...planned, id: entry.generation_id };
   response.once('close', () => {
     entry.cancelled = !response.writableFinished && !asked?.startsWith('die-');
   });
@@ -199,8 +204,11 @@ async function generate(
       return sendJson(response, 404, errorBody(404, `No recording ${recorded}; RECORDINGS_DIR may be absent.`));
     return replay(response, recording);
   }
-  if (await failBefore(delivery)) return;
-  return deliver(delivery, path, parsed);
+  try {
+    if (!(await failBefore(delivery))) await deliver(delivery, path, parsed);
+  } finally {
+    entry.settled = true;
+  }
 }
 
 function deliver(delivery: Delivery, path: string, request: SimRequest): Promise<void> {
