@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS api_keys (
   permissions  TEXT    NOT NULL DEFAULT '["read","write"]' CHECK (json_valid(permissions)), -- JSON array of read, write, admin
   rate_limit   INTEGER          CHECK (rate_limit >= 0),-- requests a minute of this key alone; NULL: it shares the account's
   tier         TEXT,                                   -- of rate_limits; NULL: the account's
+  resume       INTEGER NOT NULL DEFAULT 0 CHECK (resume IN (0, 1)), -- 1: broken streams are continued on another model
   is_active    INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)), -- 0: revoked
   created_at   INTEGER NOT NULL,                       -- Unix ms
   expires_at   INTEGER,                                -- Unix ms, from then on refused; NULL: never
@@ -83,7 +84,9 @@ CREATE TABLE IF NOT EXISTS usage_logs (
   cached_tokens      INTEGER CHECK (cached_tokens >= 0),       -- tokens read from a prompt cache, part of input_tokens
   cache_write_tokens INTEGER CHECK (cache_write_tokens >= 0),  -- tokens written to a prompt cache, part of input_tokens
   reasoning_tokens   INTEGER CHECK (reasoning_tokens >= 0),    -- tokens, part of output_tokens
-  cost_nano_usd      INTEGER CHECK (cost_nano_usd >= 0),       -- nano-dollars; NULL: unknown, never 0 instead
+  cost_nano_usd      INTEGER CHECK (cost_nano_usd >= 0),       -- nano-dollars, all attempts; NULL: unknown, never 0 instead
+  extra_cost_nano_usd INTEGER NOT NULL DEFAULT 0 CHECK (extra_cost_nano_usd >= 0), -- nano-dollars, part of cost_nano_usd: attempts of which the client got nothing
+  unpriced_attempts  INTEGER NOT NULL DEFAULT 0 CHECK (unpriced_attempts >= 0), -- attempts that may have cost something unknown
   cost               REAL GENERATED ALWAYS AS (cost_nano_usd / 1e9) VIRTUAL, -- dollars, for reading; sums belong to cost_nano_usd
   usage_source       TEXT    NOT NULL CHECK (usage_source IN ('provider', 'reconciled', 'estimated', 'cache', 'unknown')),
   latency_ms         INTEGER NOT NULL,                 -- ms, arrival to last byte
@@ -101,13 +104,14 @@ CREATE TABLE IF NOT EXISTS usage_rollups_hourly (
   model              TEXT    NOT NULL,                 -- that answered; the requested one where none did
   requests           INTEGER NOT NULL,                 -- ledger rows
   errors             INTEGER NOT NULL,                 -- of these, status >= 400, a client that left (499) not counted
-  unpriced           INTEGER NOT NULL,                 -- of these, cost_nano_usd unknown: the sum below lacks them
+  unpriced           INTEGER NOT NULL,                 -- of these, with a cost that is not, or not wholly, known: the sum below lacks it
   input_tokens       INTEGER NOT NULL,                 -- tokens
   output_tokens      INTEGER NOT NULL,                 -- tokens
   cached_tokens      INTEGER NOT NULL,                 -- tokens, part of input_tokens
   cache_write_tokens INTEGER NOT NULL,                 -- tokens, part of input_tokens
   reasoning_tokens   INTEGER NOT NULL,                 -- tokens, part of output_tokens
   cost_nano_usd      INTEGER NOT NULL,                 -- nano-dollars
+  extra_cost_nano_usd INTEGER NOT NULL,                -- nano-dollars, part of cost_nano_usd
   PRIMARY KEY (user_id, hour, key_id, model)
 ) STRICT, WITHOUT ROWID;
 
@@ -125,6 +129,7 @@ CREATE TABLE IF NOT EXISTS usage_rollups_daily (
   cache_write_tokens INTEGER NOT NULL,                 -- tokens
   reasoning_tokens   INTEGER NOT NULL,                 -- tokens
   cost_nano_usd      INTEGER NOT NULL,                 -- nano-dollars
+  extra_cost_nano_usd INTEGER NOT NULL,                -- nano-dollars, part of cost_nano_usd
   PRIMARY KEY (user_id, day, key_id, model)
 ) STRICT, WITHOUT ROWID;
 

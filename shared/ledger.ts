@@ -17,6 +17,8 @@ const COLUMNS = [
   'cache_write_tokens',
   'reasoning_tokens',
   'cost_nano_usd',
+  'extra_cost_nano_usd',
+  'unpriced_attempts',
   'usage_source',
   'latency_ms',
   'ttft_ms',
@@ -34,6 +36,7 @@ const SUMS = [
   'cache_write_tokens',
   'reasoning_tokens',
   'cost_nano_usd',
+  'extra_cost_nano_usd',
 ] as const;
 
 const HOUR_MS = 3_600_000;
@@ -49,7 +52,7 @@ function rollup(table: string, period: string, periodMs: number): string {
            coalesce(value->>'model', value->>'requested_model'),
            count(*),
            sum(value->>'status' >= 400 AND value->>'status' <> 499),
-           sum(value->>'cost_nano_usd' IS NULL),
+           sum(value->>'cost_nano_usd' IS NULL OR value->>'unpriced_attempts' > 0),
            ${SUMS.slice(3)
              .map((column) => `coalesce(sum(value->>'${column}'), 0)`)
              .join(', ')}

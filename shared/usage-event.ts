@@ -22,7 +22,7 @@ export const UsageEvent = z.strictObject({
   /** The path that was called, such as `/v1/chat/completions`. */
   endpoint: text,
   requested_model: text,
-  /** The model that answered, as the upstream names it (often a dated slug); null without an answer. */
+  /** The model that answered last, as the upstream names it (often a dated slug); null without an answer. */
   model: text.nullable(),
   provider: text.nullable(),
   /** The upstream's id of the generation: what it is asked by when it is asked again. */
@@ -39,7 +39,12 @@ export const UsageEvent = z.strictObject({
   cache_write_tokens: count.nullable(),
   /** Part of `output_tokens`. */
   reasoning_tokens: count.nullable(),
+  /** Of all attempts whose cost is known; null when none is. */
   cost_nano_usd: count.nullable(),
+  /** Part of `cost_nano_usd`: attempts of which the client got nothing, such as hedges that lost. */
+  extra_cost_nano_usd: count.default(0),
+  /** Attempts that may have cost something which is not known. */
+  unpriced_attempts: count.default(0),
   usage_source: z.enum(USAGE_SOURCES),
   /** From the request's arrival to its last byte. */
   latency_ms: count,

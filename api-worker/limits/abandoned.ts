@@ -20,6 +20,8 @@ export function abandoned(reservation: Reservation, now: number): UsageEvent {
     cache_write_tokens: null,
     reasoning_tokens: null,
     cost_nano_usd: null,
+    extra_cost_nano_usd: 0,
+    unpriced_attempts: 0,
     usage_source: 'unknown',
     latency_ms: Math.max(0, now - reservation.arrivedAt),
     ttft_ms: null,

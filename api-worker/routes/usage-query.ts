@@ -48,6 +48,7 @@ export const SUMS = [
   'cached_tokens',
   'reasoning_tokens',
   'cost_nano_usd',
+  'extra_cost_nano_usd',
 ] as const;
 
 /**

@@ -20,6 +20,8 @@ export function usageEvent(change: Partial<UsageEvent> = {}): UsageEvent {
     cache_write_tokens: 1,
     reasoning_tokens: 1,
     cost_nano_usd: 1_500,
+    extra_cost_nano_usd: 0,
+    unpriced_attempts: 0,
     usage_source: 'provider',
     latency_ms: 1,
     ttft_ms: 1,

@@ -12,6 +12,7 @@ const SUMMED = [
   'cache_write_tokens',
   'reasoning_tokens',
   'cost_nano_usd',
+  'extra_cost_nano_usd',
 ] as const;
 
 const tokens = fc.option(fc.integer({ min: 0, max: 2_000_000 }));
@@ -41,6 +42,8 @@ export const events: fc.Arbitrary<UsageEvent[]> = fc
       cache_write_tokens: tokens,
       reasoning_tokens: tokens,
       cost_nano_usd: fc.option(fc.integer({ min: 0, max: 1_000_000_000_000 })),
+      extra_cost_nano_usd: fc.integer({ min: 0, max: 1_000_000 }),
+      unpriced_attempts: fc.nat({ max: 2 }),
       usage_source: fc.constantFrom(...USAGE_SOURCES),
       latency_ms: fc.nat(),
       ttft_ms: fc.option(fc.nat()),
@@ -99,7 +102,7 @@ function rollupOf(ledger: readonly UsageEvent[], period: 'hour' | 'day'): Row[] 
       ...{ user_id, [period]: start, key_id, model },
       requests: list.length,
       errors: list.filter(({ status }) => status >= 400 && status !== 499).length,
-      unpriced: list.filter(({ cost_nano_usd }) => cost_nano_usd === null).length,
+      unpriced: list.filter((event) => event.cost_nano_usd === null || event.unpriced_attempts > 0).length,
       ...Object.fromEntries(sums),
     };
   });

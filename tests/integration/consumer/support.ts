@@ -63,6 +63,8 @@ export function usageEvent(n = 1, changes: Partial<UsageEvent> = {}): UsageEvent
     cache_write_tokens: 0,
     reasoning_tokens: 5,
     cost_nano_usd: 18_750,
+    extra_cost_nano_usd: 0,
+    unpriced_attempts: 0,
     usage_source: 'provider',
     latency_ms: 900,
     ttft_ms: 300,
