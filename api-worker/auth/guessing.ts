@@ -1,5 +1,5 @@
 import type { AppContext } from '../env.ts';
-import { ApiError } from '../http/errors.ts';
+import { ApiError, retryAfter } from '../http/errors.ts';
 import { addressBlock, addressOf } from './address.ts';
 
 const SUSPECT_MS = 60_000;
@@ -37,6 +37,6 @@ export async function stopGuessing(c: AppContext): Promise<void> {
     message: 'Too many unknown API keys from your address. Please try again in a minute.',
     type: 'requests',
     code: 'rate_limit_exceeded',
-    headers: { 'retry-after': '60', 'retry-after-ms': '60000' },
+    headers: retryAfter(60_000),
   });
 }

@@ -42,8 +42,13 @@ export class ApiError extends Error {
 }
 
 /** 503: something that we need is away; the official SDKs retry it. */
-export function unavailable(message: string, cause?: unknown): ApiError {
-  return new ApiError(503, { message, code: 'service_unavailable', cause, headers: { 'retry-after': '1' } });
+export function unavailable(message: string, cause?: unknown, retryAfterMs = 1_000): ApiError {
+  return new ApiError(503, { message, code: 'service_unavailable', cause, headers: retryAfter(retryAfterMs) });
+}
+
+/** When trying again makes sense, in both of the headers that the official SDKs read. */
+export function retryAfter(ms: number): Record<string, string> {
+  return { 'retry-after': String(Math.ceil(ms / 1000)), 'retry-after-ms': String(Math.ceil(ms)) };
 }
 
 /** The error as OpenAI's JSON envelope. */

@@ -4,18 +4,17 @@ import { abandoned } from './abandoned.ts';
 import {
   type Ask,
   Books,
-  DAY_MS,
-  dayOf,
   LEASE_MS,
   NOTHING,
-  periodOf,
   type Rates,
+  type ResolvedLimits,
   type Settlement,
   type Totals,
   type Verdict,
 } from './books.ts';
 import { BooksStorage } from './books-storage.ts';
 import { readLedgerDays, readPriced } from './ledger-days.ts';
+import { DAY_MS, dayOf, periodOf } from './periods.ts';
 
 /** The rollups of a day are compared some hours after its end, when its last events have long arrived. */
 const REBASE_AFTER_MIDNIGHT_MS = 2 * 3_600_000;
@@ -57,6 +56,13 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
       this.#wakeBy(now + LEASE_MS);
     }
     return verdict;
+  }
+
+  /** Raises what a request reserves, if the budgets have room for it. Safe to repeat. */
+  raise(requestId: string, costNanoUsd: number, limits: ResolvedLimits): boolean {
+    const raised = this.#books.raise(requestId, costNanoUsd, limits);
+    if (raised) this.#store.saveReservation(requestId, this.#books.state);
+    return raised;
   }
 
   /** Ends a request by what it used; false: it is not known here. Safe to repeat. */

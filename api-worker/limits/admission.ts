@@ -1,7 +1,7 @@
 import { createMiddleware } from 'hono/factory';
 import pRetry from 'p-retry';
 import type { App, AppContext, Env } from '../env.ts';
-import { ApiError } from '../http/errors.ts';
+import { ApiError, retryAfter } from '../http/errors.ts';
 import { describe, logLine } from '../http/log.ts';
 import { within } from '../within.ts';
 import type { AccountLimiter, AccountStanding } from './account-limiter.ts';
@@ -27,6 +27,11 @@ export interface Estimate {
 
 /** An admitted request. */
 export interface Admission {
+  /**
+   * Reserves up to a new bound of the request's whole cost, for one more attempt; false: the budget has
+   * no room for it. Never rejects.
+   */
+  raise(costNanoUsd: number): Promise<boolean>;
   /** To be called once, at the end, whatever it was. Never rejects. */
   settle(settlement: Settlement): Promise<void>;
 }
@@ -64,12 +69,17 @@ export async function admit(
       error: describe(error),
     });
     await admitLocally(c.env, userId);
-    return { settle: (settlement) => settleWith(c.env, ask, settlement, true) };
+    return {
+      // Where nothing could be reserved, one attempt that may cost is risk enough.
+      raise: async () => costNanoUsd === 0,
+      settle: (settlement) => settleWith(c.env, ask, settlement, true),
+    };
   }
   c.set('rates', verdict);
   if (verdict.refusal) throw tooManyRequests(verdict.refusal, rateLimitHeaders(verdict));
   const renewing = setInterval(() => void renew(c.env, userId, ask.requestId), RENEW_MS);
   return {
+    raise: (bound) => raise(c.env, ask, bound),
     settle(settlement) {
       clearInterval(renewing);
       return settleWith(c.env, ask, settlement, false);
@@ -125,7 +135,7 @@ async function admitLocally(env: Env, userId: string): Promise<void> {
     message: 'Rate limit reached for requests. Please try again in 10s.',
     type: 'requests',
     code: 'rate_limit_exceeded',
-    headers: { 'retry-after': '10', 'retry-after-ms': '10000' },
+    headers: retryAfter(10_000),
   });
 }
 
@@ -133,6 +143,15 @@ async function renew(env: Env, userId: string, requestId: string): Promise<void>
   await callLimiter(env, userId, (limiter) => limiter.renew(requestId)).catch((error: unknown) =>
     logLine('error', { event: 'lease_not_renewed', request_id: requestId, error: describe(error) }),
   );
+}
+
+async function raise(env: Env, { userId, requestId, limits }: Ask, costNanoUsd: number): Promise<boolean> {
+  try {
+    return await callLimiter(env, userId, (limiter) => limiter.raise(requestId, costNanoUsd, limits));
+  } catch (error) {
+    logLine('error', { event: 'not_raised', request_id: requestId, user_id: userId, error: describe(error) });
+    return false;
+  }
 }
 
 async function settleWith(env: Env, ask: Ask, settlement: Settlement, unreserved: boolean): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Limits } from './limits.ts';
+import { dayOf, periodOf } from './periods.ts';
 import { add, amend, EMPTY_WINDOW, untilEmpty, untilRoom, used, type Window } from './sliding-window.ts';
 
-export const DAY_MS = 86_400_000;
 /** A request that is not heard of for so long is taken for dead. Longer ones renew their lease. */
 export const LEASE_MS = 5 * 60_000;
 
@@ -50,6 +50,8 @@ export interface Used {
 export interface Settlement {
   tokens: number | null;
   costNanoUsd: number | null;
+  /** Of a known cost: what attempts whose cost is not known may have cost beyond it. */
+  heldNanoUsd?: number;
 }
 
 type LimitName = 'requests' | 'tokens' | 'concurrency' | 'month_requests' | 'month_tokens' | 'budget';
@@ -141,6 +143,21 @@ export class Books {
     return { refusal, ...this.rates(ask, now) };
   }
 
+  /**
+   * Raises what a request reserves to a new bound of its cost, if the budgets have room for it; false:
+   * they have not, or the request is not open. Asking again changes nothing.
+   */
+  raise(requestId: string, costNanoUsd: number, limits: ResolvedLimits): boolean {
+    const open = this.state.open.get(requestId);
+    if (!open) return false;
+    const more = costNanoUsd - open.costNanoUsd;
+    if (more <= 0) return true;
+    const budgets = { ...limits, requests_per_month: null, tokens_per_month: null };
+    if (this.#budgetRefusal({ ...open, costNanoUsd: more, limits: budgets }, open.arrivedAt)) return false;
+    this.state.open.set(requestId, { ...open, costNanoUsd });
+    return true;
+  }
+
   /** Says that a request lives; false: it was taken for dead, or has ended. */
   renew(requestId: string, now: number): boolean {
     const reservation = this.state.open.get(requestId);
@@ -161,9 +178,8 @@ export class Books {
       const tokens = settlement.tokens ?? open.tokens;
       state.tokens = amend(state.tokens, tokens - open.tokens, open.admittedAt, now);
       this.#book(open, { requests: 1, tokens, cost_nano_usd: settlement.costNanoUsd ?? 0 });
-      if (settlement.costNanoUsd === null && open.costNanoUsd > 0) {
-        state.held.set(requestId, { requestId, arrivedAt: open.arrivedAt, costNanoUsd: open.costNanoUsd });
-      }
+      const costNanoUsd = settlement.costNanoUsd === null ? open.costNanoUsd : (settlement.heldNanoUsd ?? 0);
+      if (costNanoUsd > 0) state.held.set(requestId, { requestId, arrivedAt: open.arrivedAt, costNanoUsd });
       return true;
     }
     const hold = state.held.get(requestId);
@@ -275,7 +291,10 @@ export class Books {
   }
 
   /** First, because waiting does not help against them as it does against the others. */
-  #budgetRefusal({ arrivedAt, costNanoUsd, tokens, limits }: Ask, now: number): Refusal | null {
+  #budgetRefusal(
+    { arrivedAt, costNanoUsd, tokens, limits }: Pick<Ask, 'arrivedAt' | 'costNanoUsd' | 'tokens' | 'limits'>,
+    now: number,
+  ): Refusal | null {
     const asked: readonly [LimitName, 'day' | 'month', keyof Used, number, number | null][] = [
       ['budget', 'month', 'cost_nano_usd', costNanoUsd, limits.budget_month_nano_usd],
       ['budget', 'day', 'cost_nano_usd', costNanoUsd, limits.budget_day_nano_usd],
@@ -332,17 +351,4 @@ function rateRefusal(
     free: Math.max(0, Math.floor(granted - used(window, now))),
     inProgress: false,
   };
-}
-
-/** The start of a time's UTC day, Unix ms. */
-export function dayOf(time: number): number {
-  return time - (time % DAY_MS);
-}
-
-/** The UTC day or month that a time is in, Unix ms; `to` is excluded. */
-export function periodOf(period: 'day' | 'month', time: number): { from: number; to: number } {
-  if (period === 'day') return { from: dayOf(time), to: dayOf(time) + DAY_MS };
-  const date = new Date(time);
-  const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
-  return { from: Date.UTC(year, month), to: Date.UTC(year, month + 1) };
 }

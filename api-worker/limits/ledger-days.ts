@@ -1,4 +1,5 @@
-import { dayOf, type Used } from './books.ts';
+import type { Used } from './books.ts';
+import { dayOf } from './periods.ts';
 
 const DAYS = `
   SELECT day, sum(requests) AS requests, sum(input_tokens + output_tokens) AS tokens, sum(cost_nano_usd) AS cost_nano_usd
@@ -9,7 +10,7 @@ const DAYS = `
 const PRICED = `
   SELECT request_id, created_at
     FROM usage_logs
-   WHERE request_id IN (SELECT value FROM json_each(?1)) AND cost_nano_usd IS NOT NULL`;
+   WHERE request_id IN (SELECT value FROM json_each(?1)) AND cost_nano_usd IS NOT NULL AND unpriced_attempts = 0`;
 
 /** An account's sums by UTC day as the rollups have them, from `from` up to `to`, Unix ms. */
 export async function readLedgerDays(

@@ -1,5 +1,5 @@
 import { nanoToUsd } from '../../shared/money.ts';
-import { ApiError } from '../http/errors.ts';
+import { ApiError, retryAfter } from '../http/errors.ts';
 import type { Refusal } from './books.ts';
 import { duration } from './rate-limit-headers.ts';
 
@@ -20,8 +20,7 @@ export function tooManyRequests(refusal: Refusal, headers: Record<string, string
     code: rate || wait ? 'rate_limit_exceeded' : 'insufficient_quota',
     headers: {
       ...headers,
-      'retry-after': String(Math.ceil(waitMs / 1000)),
-      'retry-after-ms': String(waitMs),
+      ...retryAfter(waitMs),
       'x-should-retry': String(wait),
     },
   });

@@ -2,7 +2,8 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'c
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AccountLimiter } from '../../../api-worker/limits/account-limiter.ts';
-import { type Ask, DAY_MS, dayOf, LEASE_MS } from '../../../api-worker/limits/books.ts';
+import { type Ask, LEASE_MS } from '../../../api-worker/limits/books.ts';
+import { DAY_MS, dayOf } from '../../../api-worker/limits/periods.ts';
 import { uuidv7 } from '../../../shared/ids.ts';
 import { ledgerStatements } from '../../../shared/ledger.ts';
 import { UsageEvent } from '../../../shared/usage-event.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Ask, Books, DAY_MS, dayOf, LEASE_MS, periodOf } from '../../../api-worker/limits/books.ts';
+import { type Ask, Books, LEASE_MS } from '../../../api-worker/limits/books.ts';
+import { DAY_MS, dayOf, periodOf } from '../../../api-worker/limits/periods.ts';
 import { UNLIMITED } from '../../support/limits.ts';
 
 const NOW = Date.UTC(2026, 10, 10, 12);
