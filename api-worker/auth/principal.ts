@@ -17,6 +17,8 @@ export const Principal = z.object({
   limits: Limits,
   /** Requests a minute of this key alone; null: it shares the account's. */
   keyRateLimit: z.int().nullable(),
+  /** Whether broken streams are continued on another model without being asked to. */
+  resume: z.boolean(),
   /** Unix ms, from when the key is refused; null: never. */
   expiresAt: z.number().nullable(),
 });

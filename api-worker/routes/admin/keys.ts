@@ -25,6 +25,7 @@ const fields = {
     .transform((given) => PERMISSIONS.filter((permission) => given.includes(permission))),
   rate_limit: z.int().min(0, INTEGER).max(Number.MAX_SAFE_INTEGER, INTEGER).nullable(),
   tier: z.string().min(1).max(64).nullable(),
+  resume: z.boolean(),
   /** Unix seconds. */
   expires_at: z.int().min(0, INTEGER).max(99_999_999_999, INTEGER).nullable(),
 };
@@ -33,6 +34,7 @@ const KeyCreation = z.strictObject({
   permissions: fields.permissions.default(['read', 'write']),
   rate_limit: fields.rate_limit.default(null),
   tier: fields.tier.default(null),
+  resume: fields.resume.default(false),
   expires_at: fields.expires_at.default(null),
 });
 const KeyChange = z
@@ -54,6 +56,7 @@ interface Row {
   permissions: string;
   rate_limit: number | null;
   tier: string | null;
+  resume: number;
   is_active: number;
   created_at: number;
   expires_at: number | null;
@@ -61,8 +64,8 @@ interface Row {
 }
 
 const INSERT = `
-  INSERT INTO api_keys (id, user_id, key_hash, key_prefix, name, permissions, rate_limit, tier, created_at, expires_at)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`;
+  INSERT INTO api_keys (id, user_id, key_hash, key_prefix, name, permissions, rate_limit, tier, resume, created_at, expires_at)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`;
 
 /** POST /admin/users/{id}/keys: the answer is the only place where the key is ever shown. */
 export async function createKey(c: AppContext): Promise<Response> {
@@ -74,6 +77,7 @@ export async function createKey(c: AppContext): Promise<Response> {
     ...asked,
     user_id: userId,
     permissions: JSON.stringify(asked.permissions),
+    resume: Number(asked.resume),
     expires_at: asked.expires_at === null ? null : asked.expires_at * 1000,
   });
   await apply(c, { action: 'key.create', target: row.id, changes: { user_id: userId, ...asked } }, [insert(c, row)]);
@@ -148,10 +152,11 @@ export async function revokeKey(c: AppContext): Promise<Response> {
 }
 
 /** A change as columns of api_keys. */
-function columnsOf({ permissions, expires_at, ...columns }: z.infer<typeof KeyChange>): Partial<Row> {
+function columnsOf({ permissions, resume, expires_at, ...columns }: z.infer<typeof KeyChange>): Partial<Row> {
   return {
     ...(columns as Partial<Row>),
     ...(permissions && { permissions: JSON.stringify(permissions) }),
+    ...(resume !== undefined && { resume: Number(resume) }),
     ...(expires_at !== undefined && { expires_at: expires_at === null ? null : expires_at * 1000 }),
   };
 }
@@ -163,9 +168,9 @@ async function requireKey(c: AppContext): Promise<Row> {
   return row;
 }
 
-type Granted = Pick<Row, 'user_id' | 'name' | 'permissions' | 'rate_limit' | 'tier' | 'expires_at'>;
+type Granted = Pick<Row, 'user_id' | 'name' | 'permissions' | 'rate_limit' | 'tier' | 'resume' | 'expires_at'>;
 
-async function newKey({ user_id, name, permissions, rate_limit, tier, expires_at }: Granted) {
+async function newKey({ user_id, name, permissions, rate_limit, tier, resume, expires_at }: Granted) {
   const key = mintKey();
   const now = Date.now();
   const row: Row = {
@@ -177,6 +182,7 @@ async function newKey({ user_id, name, permissions, rate_limit, tier, expires_at
     permissions,
     rate_limit,
     tier,
+    resume,
     is_active: 1,
     created_at: now,
     expires_at,
@@ -186,19 +192,21 @@ async function newKey({ user_id, name, permissions, rate_limit, tier, expires_at
 }
 
 function insert(c: AppContext, row: Row): D1PreparedStatement {
-  const { id, user_id, key_hash, key_prefix, name, permissions, rate_limit, tier, created_at, expires_at } = row;
+  const { id, user_id, key_hash, key_prefix, name, permissions, rate_limit, tier, resume, created_at, expires_at } =
+    row;
   return c.env.DB.prepare(INSERT).bind(
-    ...[id, user_id, key_hash, key_prefix, name, permissions, rate_limit, tier, created_at, expires_at],
+    ...[id, user_id, key_hash, key_prefix, name, permissions, rate_limit, tier, resume, created_at, expires_at],
   );
 }
 
 /** A key as the API shows it: its beginning, never the key, nor its hash. */
-function shown({ key_hash: _, key_prefix, permissions, is_active, ...row }: Row) {
+function shown({ key_hash: _, key_prefix, permissions, resume, is_active, ...row }: Row) {
   return {
     object: 'api_key',
     ...row,
     prefix: key_prefix,
     permissions: JSON.parse(permissions) as Permission[],
+    resume: resume === 1,
     is_active: is_active === 1,
     created_at: seconds(row.created_at),
     expires_at: seconds(row.expires_at),
