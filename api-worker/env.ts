@@ -4,16 +4,21 @@ import type { Rates } from './limits/books.ts';
 import type { RequestOutcome } from './metering/outcome.ts';
 
 /** The bindings of wrangler.api.toml. Secrets may be unset; an unset POSTHOG_API_KEY turns analytics off. */
-export type Env = Omit<ApiBindings, 'OPENROUTER_API_KEY' | 'POSTHOG_API_KEY' | 'JWT_SECRET'> & {
+export type Env = Omit<ApiBindings, 'OPENROUTER_API_KEY' | 'POSTHOG_API_KEY' | 'JWT_SECRET' | 'AI_GATEWAY_TOKEN'> & {
   OPENROUTER_API_KEY?: string;
   POSTHOG_API_KEY?: string;
   /** Unset: no HS256 tokens. */
   JWT_SECRET?: string;
+  /** Of an AI Gateway that asks for one. */
+  AI_GATEWAY_TOKEN?: string;
   /** Time limits and retries in milliseconds and counts, see upstream/policy.ts; unset: its defaults. */
   UPSTREAM_HEADERS_TIMEOUT_MS?: string;
   UPSTREAM_FIRST_EVENT_TIMEOUT_MS?: string;
+  UPSTREAM_SILENCE_TIMEOUT_MS?: string;
+  UPSTREAM_TOTAL_TIMEOUT_MS?: string;
   UPSTREAM_RETRIES?: string;
   STREAM_COMMIT_AFTER_MS?: string;
+  HEDGE_AFTER_MS?: string;
 };
 
 /** What middleware learns about a request and hands on. */

@@ -9,6 +9,12 @@ export async function readBody<T>(c: AppContext, schema: z.ZodType<T>): Promise<
   return check(schema, (await readJson(c)).value);
 }
 
+/** The same with the body's text, for who passes it on. */
+export async function readBodyAndText<T>(c: AppContext, schema: z.ZodType<T>): Promise<{ text: string; body: T }> {
+  const { text, value } = await readJson(c);
+  return { text, body: check(schema, value) };
+}
+
 /**
  * The request's query by its schema; 400 when it is not. A parameter that is given several times, or
  * as `name[]`, is an array.

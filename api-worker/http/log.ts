@@ -29,13 +29,21 @@ export const requestLog = createMiddleware<App>(async (c, next) => {
   const { outcome } = c.var;
   if (!outcome) return logLine(c.res.status >= 500 ? 'error' : 'info', line);
   c.executionCtx.waitUntil(
-    outcome.then(({ event: end, failures }) =>
+    outcome.then(({ event: end, failures, skipped }) =>
       logLine(end.status >= 500 ? 'error' : 'info', {
         ...line,
         status: end.status,
         duration_ms: end.latency_ms,
         ttft_ms: end.ttft_ms,
-        gateway: { requested_model: end.requested_model, model: end.model, attempts: end.attempts, failures },
+        gateway: {
+          requested_model: end.requested_model,
+          model: end.model,
+          attempts: end.attempts,
+          failures,
+          skipped,
+          extra_cost_nano_usd: end.extra_cost_nano_usd,
+          unpriced_attempts: end.unpriced_attempts,
+        },
         finish_reason: end.finish_reason,
         usage_source: end.usage_source,
         cost_nano_usd: end.cost_nano_usd,

@@ -1,10 +1,10 @@
 import type { UsageEvent } from '../../shared/usage-event.ts';
+import type { Env } from '../env.ts';
 import type { Settlement } from '../limits/books.ts';
 import type { Ending } from '../upstream/answer-client.ts';
 import { clientError } from '../upstream/client-error.ts';
-import type { Journal } from '../upstream/failover.ts';
-import type { AttemptFailure } from '../upstream/failure.ts';
-import { type MeteredUsage, meter } from './usage.ts';
+import { failuresOf, type Journal } from '../upstream/journal.ts';
+import { meterAttempts } from './attempts.ts';
 
 /** What is known of a request before it is answered. Times in Unix ms. */
 export interface RequestFacts {
@@ -13,85 +13,57 @@ export interface RequestFacts {
   keyId: string;
   endpoint: string;
   requestedModel: string;
-  streamed: boolean;
   arrivedAt: number;
 }
 
-/** How a request ended: its usage event, and what only the log tells. */
+/** How a request ended: its usage event, and what only the log and the limiter are told. */
 export interface RequestOutcome {
   event: UsageEvent;
+  /** One line for each attempt that failed, and for each candidate that was not tried. */
   failures: readonly string[];
+  skipped: readonly string[];
+  /** What attempts whose cost is not known may have cost, at most. */
+  heldNanoUsd: number;
 }
 
 /** Waits for the end and reads what it cost. Never rejects. */
 export async function outcomeOf(
+  env: Env,
   facts: RequestFacts,
   journal: Journal,
   ending: Promise<Ending>,
 ): Promise<RequestOutcome> {
   const ended = await ending;
   const endedAt = Date.now();
-  const { usage, status, ttftMs } =
-    'failure' in ended ? unanswered(ended.failure, facts) : await answered(ended, facts);
+  const { fields, heldNanoUsd } = await meterAttempts(env, journal.attempts);
+  const firstEventAt = 'answer' in ended ? ended.firstEventAt : null;
   const event: UsageEvent = {
     request_id: facts.requestId,
     user_id: facts.userId,
     key_id: facts.keyId,
     endpoint: facts.endpoint,
     requested_model: facts.requestedModel,
-    ...usage,
-    status,
+    ...fields,
+    status: statusOf(ended, facts),
     latency_ms: Math.max(0, endedAt - facts.arrivedAt),
-    ttft_ms: ttftMs,
-    attempts: journal.attempts,
+    ttft_ms: firstEventAt === null ? null : Math.max(0, firstEventAt - facts.arrivedAt),
+    attempts: journal.attempts.length,
     created_at: facts.arrivedAt,
   };
-  return { event, failures: journal.failures };
+  return { event, failures: failuresOf(journal), skipped: journal.skipped, heldNanoUsd };
+}
+
+function statusOf(ended: Ending, { requestedModel }: RequestFacts): number {
+  if ('failure' in ended) return clientError(ended.failure, requestedModel).status;
+  if (ended.end === 'client_left') return 499;
+  return ended.end === 'upstream_died' ? 502 : 200;
 }
 
 /** What a usage event settles a reservation by. */
-export function settlementOf({ input_tokens, output_tokens, cost_nano_usd }: UsageEvent): Settlement {
+export function settlementOf(
+  { input_tokens, output_tokens, cost_nano_usd }: UsageEvent,
+  heldNanoUsd: number,
+): Settlement {
   const known = input_tokens !== null && output_tokens !== null;
-  return { tokens: known ? input_tokens + output_tokens : null, costNanoUsd: cost_nano_usd };
-}
-
-interface Reading {
-  usage: MeteredUsage['fields'];
-  status: number;
-  ttftMs: number | null;
-}
-
-async function answered({ answer, end }: Extract<Ending, { answer: unknown }>, facts: RequestFacts): Promise<Reading> {
-  const transcript = await answer.transcript;
-  const { fields, failed } = meter(transcript.text, answer.contentType.includes('text/event-stream'));
-  const usage = {
-    ...fields,
-    generation_id: answer.generationId ?? fields.generation_id,
-    model: fields.model ?? answer.model,
-  };
-  const status = end === 'client_left' ? 499 : end === 'upstream_died' || failed ? 502 : 200;
-  return { usage, status, ttftMs: Math.max(0, answer.firstEventAt - facts.arrivedAt) };
-}
-
-/** An upstream that said no charges nothing; one that fell silent may have charged all the same. */
-function unanswered(failure: AttemptFailure, facts: RequestFacts): Reading {
-  const refused = failure.kind === 'refused';
-  const none = refused ? 0 : null;
-  return {
-    usage: {
-      model: null,
-      provider: null,
-      generation_id: null,
-      finish_reason: null,
-      input_tokens: none,
-      output_tokens: none,
-      cached_tokens: none,
-      cache_write_tokens: none,
-      reasoning_tokens: none,
-      cost_nano_usd: none,
-      usage_source: refused ? 'provider' : 'unknown',
-    },
-    status: clientError(failure, facts.requestedModel).status,
-    ttftMs: null,
-  };
+  return { tokens: known ? input_tokens + output_tokens : null, costNanoUsd: cost_nano_usd, heldNanoUsd };
 }

@@ -1,8 +1,11 @@
 /** A transcript past this keeps its head and its tail: usage and the end stand in the last bytes. */
 export const TRANSCRIPT_BYTES = 4 * 1024 * 1024;
 const HALF_BYTES = TRANSCRIPT_BYTES / 2;
-/** JavaScript wakes once for so many bytes, not for each chunk. */
+/** JavaScript looks at what has come so often, not at each chunk. */
+const LOOK_EVERY_MS = 500;
 const READ_BYTES = 64 * 1024;
+/** Every event has one in its JSON, and no keep-alive comment or padding has. */
+const QUOTE = 0x22;
 
 /** What the upstream sent. */
 export interface Transcript {
@@ -13,49 +16,83 @@ export interface Transcript {
   ended: boolean;
 }
 
-/**
- * Gathers a body to its end, in bounded memory. The body is piped natively through an identity
- * stream that is closed in every case, so that what came before a failure is kept.
- *
- * @returns never rejects.
- */
-export async function collect(body: ReadableStream<Uint8Array>): Promise<Transcript> {
-  const { readable, writable } = new IdentityTransformStream();
-  const gathered = gather(readable);
-  const ended = await body.pipeTo(writable, { preventClose: true, preventAbort: true }).then(
-    () => true,
-    () => false,
-  );
-  await writable.close().catch(() => undefined);
-  return { ...(await gathered), ended };
+/** A transcript in the making. */
+export interface Collecting {
+  /** What had come when the body ended, in whichever way. Never rejects. */
+  transcript: Promise<Transcript>;
+  /** When an event, or a part of one, was last seen to have come, Unix ms; comments are none. */
+  lastEventAt(): number;
 }
 
-async function gather(readable: ReadableStream<Uint8Array>): Promise<Omit<Transcript, 'ended'>> {
-  const reader = readable.getReader({ mode: 'byob' });
-  const head: Uint8Array[] = [];
-  const tail: Uint8Array[] = [];
-  let headBytes = 0;
-  let tailBytes = 0;
-  let truncated = false;
-  for (;;) {
-    const { value, done } = await reader.readAtLeast(READ_BYTES, new Uint8Array(READ_BYTES));
-    if (value?.byteLength) {
-      if (headBytes < HALF_BYTES) {
-        head.push(value);
-        headBytes += value.byteLength;
-      } else {
-        tail.push(value);
-        tailBytes += value.byteLength;
-        while (tailBytes - (tail[0]?.byteLength ?? 0) >= HALF_BYTES) {
-          tailBytes -= tail.shift()?.byteLength ?? 0;
-          truncated = true;
-        }
+/**
+ * Gathers a body to its end, in bounded memory. It is the branch of a tee, in which the runtime keeps
+ * what comes while we do not look: one read takes all of it, and what came before a failure is not lost.
+ *
+ * @param hurry settles when the end must be known at once rather than at the next look.
+ */
+export function collect(body: ReadableStream<Uint8Array>, hurry: Promise<unknown>): Collecting {
+  let lastEventAt = Date.now();
+  const transcript = gather(body, hurry, (bytes) => {
+    if (bytes.includes(QUOTE)) lastEventAt = Date.now();
+  });
+  return { transcript, lastEventAt: () => lastEventAt };
+}
+
+async function gather(
+  body: ReadableStream<Uint8Array>,
+  hurry: Promise<unknown>,
+  onBytes: (bytes: Uint8Array) => void,
+): Promise<Transcript> {
+  const reader = body.getReader({ mode: 'byob' });
+  const kept = new HeadAndTail();
+  let hurried = false;
+  const hurrying = hurry.then(() => {
+    hurried = true;
+  });
+  try {
+    for (;;) {
+      const { value, done } = await reader.read(new Uint8Array(READ_BYTES));
+      if (value?.byteLength) {
+        kept.add(value);
+        onBytes(value);
       }
+      if (done) return { ...kept.text(), ended: true };
+      if (!hurried && value.byteLength < READ_BYTES) await Promise.race([scheduler.wait(LOOK_EVERY_MS), hurrying]);
     }
-    if (done) break;
+  } catch {
+    return { ...kept.text(), ended: false };
   }
-  const text = truncated ? `${decode(head)}\n\n${decode(tail)}` : decode([...head, ...tail]);
-  return { text, truncated };
+}
+
+/** The beginning and the end of more bytes than are kept. */
+class HeadAndTail {
+  readonly #head: Uint8Array[] = [];
+  readonly #tail: Uint8Array[] = [];
+  #headBytes = 0;
+  #tailBytes = 0;
+  #truncated = false;
+
+  add(read: Uint8Array): void {
+    // A short read would keep the whole buffer that it was read into.
+    const bytes = read.byteLength < READ_BYTES ? read.slice() : read;
+    if (this.#headBytes < HALF_BYTES) {
+      this.#head.push(bytes);
+      this.#headBytes += bytes.byteLength;
+      return;
+    }
+    this.#tail.push(bytes);
+    this.#tailBytes += bytes.byteLength;
+    while (this.#tailBytes - (this.#tail[0]?.byteLength ?? 0) >= HALF_BYTES) {
+      this.#tailBytes -= this.#tail.shift()?.byteLength ?? 0;
+      this.#truncated = true;
+    }
+  }
+
+  text(): Pick<Transcript, 'text' | 'truncated'> {
+    const truncated = this.#truncated;
+    const text = truncated ? `${decode(this.#head)}\n\n${decode(this.#tail)}` : decode([...this.#head, ...this.#tail]);
+    return { text, truncated };
+  }
 }
 
 function decode(chunks: readonly Uint8Array[]): string {

@@ -23,6 +23,21 @@ export interface MeteredUsage {
   failed: boolean;
 }
 
+/** Of an answer that tells nothing. */
+export const UNKNOWN_USAGE: MeteredUsage['fields'] = {
+  model: null,
+  provider: null,
+  generation_id: null,
+  finish_reason: null,
+  input_tokens: null,
+  output_tokens: null,
+  cached_tokens: null,
+  cache_write_tokens: null,
+  reasoning_tokens: null,
+  cost_nano_usd: null,
+  usage_source: 'unknown',
+};
+
 /** Usage comes with the last events; a stream that was cut has none, and is not searched to its start. */
 const EVENTS_SEARCHED = 64;
 

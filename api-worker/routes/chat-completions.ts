@@ -1,47 +1,96 @@
 import type { AppContext } from '../env.ts';
+import { listOf } from '../http/browser.ts';
 import { ApiError } from '../http/errors.ts';
-import { readJson } from '../http/json-body.ts';
-import { invalidRequest } from '../http/validate.ts';
-import { admit, type Estimate } from '../limits/admission.ts';
+import { readBodyAndText } from '../http/input.ts';
+import { admit } from '../limits/admission.ts';
 import { handOverAnalytics, handOverUsage } from '../metering/hand-over.ts';
 import { outcomeOf, settlementOf } from '../metering/outcome.ts';
 import { answerClient, type ClientAnswer } from '../upstream/answer-client.ts';
-import { candidatesFor } from '../upstream/candidates.ts';
+import { type Candidate, candidatesFor, possibleModels } from '../upstream/candidates.ts';
+import { Circuits } from '../upstream/circuits.ts';
 import { clientError } from '../upstream/client-error.ts';
 import { costBound } from '../upstream/cost-bound.ts';
-import type { Journal } from '../upstream/failover.ts';
+import type { UpstreamRequest } from '../upstream/failover.ts';
 import { AttemptFailure } from '../upstream/failure.ts';
+import { newJournal } from '../upstream/journal.ts';
 import { knownModels } from '../upstream/model-list.ts';
 import { policyOf } from '../upstream/policy.ts';
-import { withFields } from '../upstream/request-body.ts';
 import { within } from '../within.ts';
-import { likelyTokens, mostAmounts } from './chat-amounts.ts';
+import { type Asked, likelyTokens, mediaOf, mostAmounts, needsOf } from './chat-amounts.ts';
+import { bodyFor } from './chat-body.ts';
 import { ChatRequest } from './chat-request.ts';
+import { chatResume } from './chat-resume.ts';
+import { gatewayOptions } from './gateway-options.ts';
 
-/** Prices come from memory or KV, but for the first request of a new system. */
-const PRICES_TIMEOUT_MS = 2_000;
+/** The model list comes from memory or KV, but for the first request of a new system. */
+const MODELS_TIMEOUT_MS = 2_000;
 
 /** POST /v1/chat/completions: the relay lane, streamed or not. */
 export async function chatCompletions(c: AppContext): Promise<Response> {
-  const { text, request } = await readChatRequest(c);
+  const { env } = c;
+  const keepAlive = (work: Promise<unknown>): void => c.executionCtx.waitUntil(work);
+  const options = gatewayOptions(c);
+  const { text, body: request } = await readBodyAndText(c, ChatRequest);
   const streamed = request.stream === true;
-  const requestedModel = request.model ?? request.models?.[0] ?? c.env.DEFAULT_MODEL;
-  const candidates = candidatesFor(c.env, { ...request, model: requestedModel });
-  const admission = await admit(c, await estimateOf(c, text, request, candidates), requestedModel);
-  const journal: Journal = { attempts: 0, failures: [] };
+  const requestedModel = request.model ?? request.models?.[0] ?? env.DEFAULT_MODEL;
+  const asked: Asked = {
+    request,
+    media: mediaOf(request, text),
+    maxTokensDefault: Number(env.MAX_TOKENS_DEFAULT),
+  };
+  let listing: ReturnType<typeof knownModels> | null = null;
+  const listed = () => {
+    listing ??= knownModels(env, keepAlive);
+    return within(MODELS_TIMEOUT_MS, listing).catch(() => null);
+  };
+  const requested = {
+    model: requestedModel,
+    models: request.models ?? [],
+    fallback: options.fallback ?? true,
+    needs: needsOf(asked),
+  };
+  const candidates = await candidatesFor(env, requested, listed);
+  if (candidates.first.length === 0) throw noneCan(requestedModel);
+
+  const circuits = new Circuits(env, keepAlive);
+  const [likeliest] = candidates.first;
+  // What a fresh isolate must learn, it learns while the limiter is asked.
+  if (likeliest) circuits.learn(likeliest.model);
+  const boundOf = await boundsFor(c, asked, listed);
+  const most = Math.max(...possibleModels(env, requested).map((model) => boundOf({ model }, 0)));
+  const admission = await admit(c, { tokens: likelyTokens(asked), costNanoUsd: most }, requestedModel);
+
+  let reserved = most;
+  const journal = newJournal();
+  const upstream: UpstreamRequest = {
+    env,
+    path: '/chat/completions',
+    caller: { userId: c.var.principal.userId, requestId: c.var.requestId },
+    streamed,
+    candidates,
+    bodyFor: (candidate) => bodyFor(text, request, candidate, asked.maxTokensDefault),
+    boundOf,
+    reserve(nanoUsd) {
+      if (nanoUsd <= reserved) return true;
+      return admission.raise(nanoUsd).then((raised) => {
+        if (raised) reserved = Math.max(reserved, nanoUsd);
+        return raised;
+      });
+    },
+    policy: policyOf(env),
+    circuits,
+    representative: request.provider == null && request.route == null,
+    hedge: options.hedge ?? (candidates.tier !== null && listOf(env.HEDGED_TIERS).includes(candidates.tier)),
+    journal,
+    signal: c.req.raw.signal,
+  };
+  const resume = (options.resume ?? c.var.principal.resume) && streamed;
   const settling = settle(
-    answerClient(
-      {
-        env: c.env,
-        path: '/chat/completions',
-        candidates,
-        bodyFor: (model) => withFields(text, request, fieldsFor(c, request, model)),
-        journal,
-        policy: policyOf(c.env),
-        signal: c.req.raw.signal,
-      },
-      streamed,
-    ),
+    answerClient({
+      ...upstream,
+      requestedModel,
+      resume: resume ? chatResume(upstream, text, request, asked.maxTokensDefault) : null,
+    }),
   );
 
   const facts = {
@@ -50,19 +99,18 @@ export async function chatCompletions(c: AppContext): Promise<Response> {
     keyId: c.var.principal.keyId,
     endpoint: c.req.path,
     requestedModel,
-    streamed,
     arrivedAt: c.var.arrivedAt,
   };
   const ending = settling.then((settled) => (settled.answered ? settled.answered.ending : settled));
-  const outcome = outcomeOf(facts, journal, ending);
+  const outcome = outcomeOf(env, facts, journal, ending);
   c.set('outcome', outcome);
   // From here on the request is accepted: what follows its end is under way before it is answered.
-  c.executionCtx.waitUntil(
-    outcome.then(({ event }) =>
+  keepAlive(
+    outcome.then(({ event, heldNanoUsd }) =>
       Promise.all([
-        admission.settle(settlementOf(event)),
-        handOverUsage(c.env, event),
-        handOverAnalytics(c.env, { ...event, streamed, message_count: request.messages.length }),
+        admission.settle(settlementOf(event, heldNanoUsd)),
+        handOverUsage(env, event),
+        handOverAnalytics(env, { ...event, streamed, message_count: request.messages.length }),
       ]),
     ),
   );
@@ -73,38 +121,29 @@ export async function chatCompletions(c: AppContext): Promise<Response> {
   return response;
 }
 
-/** The price list is looked at only for accounts with a budget; while it cannot be had, the dearest prices are taken. */
-async function estimateOf(
+/**
+ * The most that an attempt can cost; 0 for accounts without a budget. Their prices are not looked at;
+ * while the list cannot be had, the dearest are taken.
+ */
+async function boundsFor(
   c: AppContext,
-  text: string,
-  request: ChatRequest,
-  candidates: readonly string[],
-): Promise<Estimate> {
-  const asked = { request, text, maxTokensDefault: Number(c.env.MAX_TOKENS_DEFAULT) };
+  asked: Asked,
+  listed: () => Promise<Awaited<ReturnType<typeof knownModels>> | null>,
+): Promise<(candidate: Pick<Candidate, 'model'>, extraPromptTokens?: number) => number> {
   const { budget_day_nano_usd: day, budget_month_nano_usd: month } = c.var.principal.limits;
-  if (day === null && month === null) return { tokens: likelyTokens(asked), costNanoUsd: 0 };
-  const listed = knownModels(c.env, (work) => c.executionCtx.waitUntil(work));
-  const models = await within(PRICES_TIMEOUT_MS, listed).catch(() => null);
-  const most = costBound([...candidates, ...(request.models ?? [])], models, mostAmounts(asked));
-  return { tokens: likelyTokens(asked), costNanoUsd: most };
+  if (day === null && month === null) return () => 0;
+  const models = await listed();
+  const amounts = mostAmounts(asked);
+  return ({ model }, extraPromptTokens = 0) =>
+    costBound([model], models, { ...amounts, promptTokens: amounts.promptTokens + extraPromptTokens });
 }
 
-async function readChatRequest(c: AppContext): Promise<{ text: string; request: ChatRequest }> {
-  const { text, value } = await readJson(c);
-  const parsed = ChatRequest.safeParse(value, { reportInput: true });
-  if (!parsed.success) throw new ApiError(400, invalidRequest(parsed.error));
-  return { text, request: parsed.data };
-}
-
-/** What we set in the client's body: the model, unless it is the one it names, and a length where it sets none. */
-function fieldsFor(c: AppContext, request: ChatRequest, model: string): Record<string, unknown> {
-  const maxTokens = Number(c.env.MAX_TOKENS_DEFAULT);
-  const unlimited = request.max_tokens == null && request.max_completion_tokens == null;
-  const named = request.model ?? (request.models?.length ? model : undefined);
-  return {
-    model: named === model ? undefined : model,
-    max_tokens: unlimited && maxTokens > 0 ? maxTokens : undefined,
-  };
+function noneCan(tier: string): ApiError {
+  return new ApiError(400, {
+    message: `No model of the tier '${tier}' can serve this request: none takes its tools, images, response_format or length.`,
+    param: 'model',
+    code: 'unsupported_value',
+  });
 }
 
 type Settled = { answered: ClientAnswer } | { answered?: never; failure: AttemptFailure };

@@ -71,9 +71,12 @@ const responseFormat = z.union([
 const between = (low: number, high: number) => z.number().min(low).max(high).nullish();
 const integer = (low: number, high = Number.MAX_SAFE_INTEGER) => z.int().min(low, INTEGER).max(high, INTEGER).nullish();
 
+/** Each may be tried several times; a request should end. */
+const MODELS_MAX = 10;
+
 export const ChatRequest = loose({
   model: text.min(1).max(256).nullish(),
-  models: z.array(text.min(1).max(256)).nullish(),
+  models: z.array(text.min(1).max(256)).max(MODELS_MAX).nullish(),
   messages: z.array(message).min(1).max(1000),
   stream: z.boolean().nullish(),
   stream_options: loose({ include_usage: z.boolean().nullish() }).nullish(),

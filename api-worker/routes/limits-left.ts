@@ -1,7 +1,8 @@
 import { nanoToUsd } from '../../shared/money.ts';
 import type { AppContext } from '../env.ts';
 import { readStanding } from '../limits/admission.ts';
-import { periodOf, type Standing, type Totals } from '../limits/books.ts';
+import type { Standing, Totals } from '../limits/books.ts';
+import { periodOf } from '../limits/periods.ts';
 
 /** What the caller's limits leave and when they begin anew; null: its limiter cannot be reached. */
 export async function limitsLeft(c: AppContext) {

@@ -3,18 +3,29 @@ import type { Answer } from './attempt.ts';
 import { clientError } from './client-error.ts';
 import { failover, type UpstreamRequest } from './failover.ts';
 import { AttemptFailure } from './failure.ts';
+import { keepAlive, orLater, whileWaiting } from './keep-alive.ts';
 import { type RelayEnd, relay, write } from './relay.ts';
-import { errorEvent, KEEP_ALIVE } from './stream-errors.ts';
-
-const KEEP_ALIVE_MS = 10_000;
+import { type Resume, relayResumable } from './resume.ts';
+import { headerSafe } from './sse.ts';
+import { errorEvent } from './stream-errors.ts';
 
 /** How a request ended: with an answer, relayed to some end, or without one. */
-export type Ending = { answer: Answer; end: RelayEnd } | { failure: AttemptFailure };
+export type Ending =
+  /** The answer that was relayed last; when the first event had come, Unix ms. */
+  { answer: Answer; end: RelayEnd; firstEventAt: number } | { failure: AttemptFailure };
 
 export interface ClientAnswer {
   response: Response;
   /** Settles after the last byte. Never rejects. */
   ending: Promise<Ending>;
+}
+
+/** What is to be answered, and how. */
+export interface ClientRequest extends UpstreamRequest {
+  /** As the client named the model. */
+  requestedModel: string;
+  /** Goes on with a stream that broke off; null: nobody asked for that. */
+  resume: Resume | null;
 }
 
 /**
@@ -23,19 +34,21 @@ export interface ClientAnswer {
  *
  * @throws AttemptFailure when all candidates failed and nothing has been sent.
  */
-export async function answerClient(request: UpstreamRequest, streamed: boolean): Promise<ClientAnswer> {
+export async function answerClient(request: ClientRequest): Promise<ClientAnswer> {
+  const { streamed, journal } = request;
   const answering = failover(request);
-  const answer = streamed ? await orLater(answering, request.policy.commitAfterMs) : await answering;
+  const soon = streamed ? await orLater(answering, request.policy.commitAfterMs) : { result: await answering };
   const { readable, writable } = new IdentityTransformStream();
-  if (!answer) {
+  if (!soon) {
     const ending = relayLate(answering, writable, request);
     return { response: new Response(readable, { headers: streamHeaders('text/event-stream') }), ending };
   }
-  const ending = relay(answer, writable, streamed).then((end) => ({ answer, end }));
+  const { result: answer } = soon;
+  const ending = relayAnswer(answer, writable, request);
   const headers = {
     ...(streamed ? streamHeaders(answer.contentType) : { 'content-type': answer.contentType }),
-    'x-gateway-model': answer.model,
-    'x-gateway-attempts': String(request.journal.attempts),
+    'x-gateway-model': headerSafe(answer.record.model),
+    'x-gateway-attempts': String(journal.attempts.length),
   };
   return { response: new Response(readable, { headers }), ending };
 }
@@ -45,37 +58,43 @@ function streamHeaders(contentType: string): Record<string, string> {
   return { 'content-type': contentType, 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' };
 }
 
-async function orLater<T>(work: Promise<T>, ms: number): Promise<T | null> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+async function relayAnswer(
+  answer: Answer,
+  writable: WritableStream<Uint8Array>,
+  { streamed, resume, circuits, representative }: ClientRequest,
+): Promise<Ending> {
+  const ended =
+    streamed && resume
+      ? await relayResumable(answer, writable, resume)
+      : { answer, end: await relay(answer, writable, streamed) };
+  const { failure, model } = ended.answer.record;
+  if (ended.end === 'upstream_died' && failure && representative) circuits.report(model, failure);
+  return { ...ended, firstEventAt: answer.firstEventAt };
 }
 
 /** Keeps a stream alive that was begun without an answer, then relays the answer or tells of the failure. */
 async function relayLate(
   answering: Promise<Answer>,
   writable: WritableStream<Uint8Array>,
-  request: UpstreamRequest,
+  request: ClientRequest,
 ): Promise<Ending> {
   try {
-    let answer: Answer | null = null;
-    while (!answer) {
-      if (!(await write(writable, KEEP_ALIVE))) break;
-      answer = await orLater(answering, KEEP_ALIVE_MS);
-    }
-    const last = answer ?? (await answering);
-    return { answer: last, end: await relay(last, writable, true) };
+    await keepAlive(writable);
+    const answer = await whileWaiting(answering, writable);
+    await write(writable, whoAnswers(answer, request));
+    return await relayAnswer(answer, writable, request);
   } catch (error) {
     const failure = error instanceof AttemptFailure ? error : new AttemptFailure('network', { cause: error });
-    const { body } = toApiError(clientError(failure, request.candidates[0] ?? ''));
+    const { body } = toApiError(clientError(failure, request.requestedModel));
     await write(writable, errorEvent(body.message, body.code, body.type));
     await writable.close().catch(() => undefined);
     return { failure };
   }
+}
+
+/** What the headers would have told, had they not gone out before it was known. */
+function whoAnswers({ record }: Answer, { journal }: ClientRequest): Uint8Array {
+  return new TextEncoder().encode(
+    `: x-gateway-model: ${headerSafe(record.model)}, x-gateway-attempts: ${journal.attempts.length}\n\n`,
+  );
 }

@@ -1,22 +1,23 @@
 import type { Env } from '../env.ts';
-import { collect, type Transcript } from '../metering/transcript.ts';
+import { collect } from '../metering/transcript.ts';
+import { type Caller, endpoint } from './endpoint.ts';
 import { AttemptFailure, refusal } from './failure.ts';
+import type { AttemptRecord } from './journal.ts';
 import { peek } from './peek.ts';
 import type { Policy } from './policy.ts';
 
 /** One upstream call that began to answer. Nothing of it has been sent to the client. */
 export interface Answer {
-  model: string;
+  record: AttemptRecord;
   contentType: string;
-  generationId: string | null;
   /** The first bytes, in which the first event or the JSON is whole. */
   head: Uint8Array;
   /** The bytes after `head`; null when there are none. */
   rest: ReadableStream<Uint8Array> | null;
   /** When the first event had come, Unix ms. */
   firstEventAt: number;
-  /** All that the upstream sends, also when it dies or is aborted. Never rejects. */
-  transcript: Promise<Transcript>;
+  /** Says that the answer's bytes are out: its transcript is wanted now. */
+  finish(): void;
   /** Ends the call; many providers then stop billing. */
   abort(): void;
 }
@@ -25,11 +26,15 @@ export interface UpstreamCall {
   env: Env;
   /** Below UPSTREAM_BASE_URL, such as `/chat/completions`. */
   path: string;
-  model: string;
+  caller: Caller;
   body: string;
   policy: Policy;
-  /** Aborted when the client leaves. */
+  /** Unix ms; what takes longer is cut short. */
+  deadline: number;
+  /** Aborted when the answer is not wanted any more, with the failure that it then is. */
   signal: AbortSignal;
+  /** Where what becomes of the call is written. */
+  record: AttemptRecord;
 }
 
 /**
@@ -38,58 +43,64 @@ export interface UpstreamCall {
  * @throws AttemptFailure for every way in which none came; the call is then aborted.
  */
 export async function attempt(call: UpstreamCall): Promise<Answer> {
-  const { policy, signal } = call;
+  const { policy, signal, record, deadline } = call;
   const controller = new AbortController();
-  const onLeave = () => controller.abort(new AttemptFailure('client_left'));
-  if (signal.aborted) throw new AttemptFailure('client_left');
-  signal.addEventListener('abort', onLeave, { once: true });
+  const finished = Promise.withResolvers<void>();
+  const end = (): void => {
+    controller.abort();
+    finished.resolve();
+  };
+  const limit = (ms: number): number => Math.max(1, Math.min(ms, deadline - Date.now()));
+  signal.addEventListener('abort', end, { once: true });
   try {
-    const response = await within(policy.headersTimeoutMs, controller, send(call, controller.signal));
+    if (signal.aborted) throw reasonOf(signal);
+    const response = await inTime(limit(policy.headersTimeoutMs), end, send(call, controller.signal));
     if (!response.ok) throw await refused(response);
     if (!response.body) throw new AttemptFailure('empty');
     const contentType = response.headers.get('content-type') ?? 'application/json';
     const [client, meter] = response.body.tee();
-    const transcript = collect(meter);
-    const { bytes, ended } = await within(policy.firstEventTimeoutMs, controller, peek(client, contentType));
+    const { transcript, lastEventAt } = collect(meter, finished.promise);
+    Object.assign(record, { contentType, transcript, generationId: response.headers.get('x-generation-id') });
+    const { bytes, ended } = await inTime(limit(policy.firstEventTimeoutMs), end, peek(client, contentType));
+    endWhenSilent(policy.silenceTimeoutMs, lastEventAt, end, transcript);
     return {
-      model: call.model,
+      record,
       contentType,
-      generationId: response.headers.get('x-generation-id'),
       head: bytes,
       rest: ended ? null : client,
       firstEventAt: Date.now(),
-      transcript,
-      abort: () => controller.abort(),
+      finish: finished.resolve,
+      abort: end,
     };
   } catch (error) {
-    signal.removeEventListener('abort', onLeave);
-    controller.abort();
-    if (signal.aborted) throw new AttemptFailure('client_left');
-    throw error instanceof AttemptFailure ? error : new AttemptFailure('network', { cause: error });
+    signal.removeEventListener('abort', end);
+    end();
+    record.failure = signal.aborted ? reasonOf(signal) : failureOf(error);
+    throw record.failure;
   }
 }
 
-function send({ env, path, body }: UpstreamCall, signal: AbortSignal): Promise<Response> {
-  return fetch(env.UPSTREAM_BASE_URL + path, {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${env.OPENROUTER_API_KEY ?? ''}`,
-      'content-type': 'application/json',
-      'http-referer': env.ATTRIBUTION_URL,
-      'x-title': env.ATTRIBUTION_TITLE,
-    },
-    body,
-    signal,
-  });
+function failureOf(error: unknown): AttemptFailure {
+  return error instanceof AttemptFailure ? error : new AttemptFailure('network', { cause: error });
+}
+
+/** Why an answer is not wanted any more; a signal that does not say is the client's. */
+function reasonOf(signal: AbortSignal): AttemptFailure {
+  return signal.reason instanceof AttemptFailure ? signal.reason : new AttemptFailure('client_left');
+}
+
+function send({ env, path, caller, body }: UpstreamCall, signal: AbortSignal): Promise<Response> {
+  const { url, headers } = endpoint(env, path, caller);
+  return fetch(url, { method: 'POST', headers, body, signal });
 }
 
 /** The work, or a timeout failure and the call's end when it takes longer. */
-async function within<T>(ms: number, controller: AbortController, work: Promise<T>): Promise<T> {
+async function inTime<T>(ms: number, end: () => void, work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | null = null;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       reject(new AttemptFailure('timeout'));
-      controller.abort();
+      end();
     }, ms);
   });
   try {
@@ -97,6 +108,19 @@ async function within<T>(ms: number, controller: AbortController, work: Promise<
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Ends a call whose answer had begun and from which no further event comes. */
+function endWhenSilent(
+  silenceMs: number,
+  lastEventAt: () => number,
+  end: () => void,
+  transcript: Promise<unknown>,
+): void {
+  const timer = setInterval(() => {
+    if (Date.now() - lastEventAt() >= silenceMs) end();
+  }, silenceMs / 4);
+  void transcript.then(() => clearInterval(timer));
 }
 
 /** Error bodies are short; what is longer is some proxy's page. */

@@ -1,14 +1,122 @@
 import type { Env } from '../env.ts';
 import { listOf } from '../http/browser.ts';
+import { canServe, type Needs } from './needs.ts';
+import { modelNamed, type UpstreamModel } from './upstream-model.ts';
+
+const TIERS = ['premium', 'standard', 'budget'] as const;
+type Tier = (typeof TIERS)[number];
+
+/** A model that may be tried. */
+export interface Candidate {
+  model: string;
+  /** The answer's length, tokens; null: as the client says. */
+  maxTokens: number | null;
+  /** Whether `maxTokens` also shortens what the client asks for: the answer is a makeshift. */
+  makeshift: boolean;
+}
+
+/** Candidates in the order in which they are to be tried. */
+export interface Candidates {
+  first: readonly Candidate[];
+  /** Those after them, found out only when they are needed. */
+  more: (() => Promise<readonly Candidate[]>) | null;
+  /** The one model that the client named, whose refusal is the answer; null: it left the choice to us. */
+  insistsOn: string | null;
+  tier: Tier | null;
+}
+
+/** What a request says of who is to answer. */
+export interface Requested {
+  model: string;
+  /** OpenRouter's `models`: what to try after `model`. */
+  models: readonly string[];
+  /** Whether models that the client did not name may answer. */
+  fallback: boolean;
+  needs: Needs;
+}
+
+/** The names that operators give to models and tiers, beside the tiers' own. */
+function aliasesOf(env: Env): Map<string, string> {
+  return new Map(
+    listOf(env.MODEL_ALIASES).map((entry) => {
+      const [alias = '', target = ''] = entry.split('=', 2);
+      return [alias.trim(), target.trim()];
+    }),
+  );
+}
 
 /**
- * The models to try, in order: the requested one, then FALLBACK_MODELS. A request with OpenRouter's
- * own `models` list says for itself what to fall back to, so nothing is added to it.
+ * Who may answer. A tier's models are those that the upstream lists and that can serve the request, and
+ * after them the budget tier's, with short answers. A model that is named comes first whatever the list
+ * says of it; after it the client's own `models` or else FALLBACK_MODELS, if they can serve the request.
+ *
+ * @param listed the upstream's models; null when they are not to be had: then nothing is excluded.
  */
-export function candidatesFor(
+export async function candidatesFor(
   env: Env,
-  requested: { model: string; models?: readonly string[] | null | undefined },
-): string[] {
-  if (requested.models?.length) return [requested.model];
-  return [...new Set([requested.model, ...listOf(env.FALLBACK_MODELS)])];
+  { model, models, fallback, needs }: Requested,
+  listed: () => Promise<readonly UpstreamModel[] | null>,
+): Promise<Candidates> {
+  const aliases = aliasesOf(env);
+  const [name = model, ...others] = [model, ...models].map((one) => aliases.get(one) ?? one);
+  if (isTier(name) && others.length === 0) {
+    const list = await listed();
+    const falls = fallback && name !== 'budget' && env.FALL_BACK_TO_BUDGET === 'true';
+    const all = [...ofTier(env, name, false), ...(falls ? ofTier(env, 'budget', true) : [])];
+    return {
+      first: unique(all).filter((one) => isListed(one, list) && can(one, list, needs)),
+      more: null,
+      insistsOn: null,
+      tier: name,
+    };
+  }
+  const named = unique([name, ...others].flatMap((one) => (isTier(one) ? ofTier(env, one, false) : [candidate(one)])));
+  const [first, ...rest] = named;
+  const own = models.length === 0 && fallback ? listOf(env.FALLBACK_MODELS).map(candidate) : [];
+  const more = async (): Promise<readonly Candidate[]> => {
+    const list = await listed();
+    const able = [...rest, ...own.filter((one) => isListed(one, list))].filter((one) => can(one, list, needs));
+    return unique(able).filter((one) => one.model !== first?.model);
+  };
+  return {
+    first: first ? [first] : [],
+    more: rest.length + own.length > 0 ? more : null,
+    insistsOn: models.length === 0 ? name : null,
+    tier: null,
+  };
+}
+
+/** All that {@link candidatesFor} could come to: what the cost is bounded over. */
+export function possibleModels(env: Env, { model, models, fallback }: Requested): string[] {
+  const aliases = aliasesOf(env);
+  const names = [model, ...models].map((one) => aliases.get(one) ?? one);
+  const own = names.flatMap((one) => (isTier(one) ? ofTier(env, one, false).map((each) => each.model) : [one]));
+  if (!fallback) return own;
+  return [...own, ...listOf(env.FALLBACK_MODELS), ...(names.some(isTier) ? listOf(env.TIER_BUDGET) : [])];
+}
+
+function ofTier(env: Env, tier: Tier, makeshift: boolean): Candidate[] {
+  const models = { premium: env.TIER_PREMIUM, standard: env.TIER_STANDARD, budget: env.TIER_BUDGET }[tier];
+  const maxTokens = tier === 'budget' ? Number(env.BUDGET_MAX_TOKENS) || null : null;
+  return listOf(models).map((model) => ({ model, maxTokens, makeshift }));
+}
+
+function candidate(model: string): Candidate {
+  return { model, maxTokens: null, makeshift: false };
+}
+
+function isTier(name: string): name is Tier {
+  return TIERS.some((tier) => tier === name);
+}
+
+function isListed({ model }: Candidate, list: readonly UpstreamModel[] | null): boolean {
+  return list === null || modelNamed(model, list) !== null;
+}
+
+function can({ model }: Candidate, list: readonly UpstreamModel[] | null, needs: Needs): boolean {
+  return canServe(modelNamed(model, list), needs);
+}
+
+function unique(candidates: readonly Candidate[]): Candidate[] {
+  return [...new Map(candidates.toReversed().map((one) => [one.model, one])).values()].toReversed();
 }

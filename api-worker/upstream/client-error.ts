@@ -1,4 +1,4 @@
-import { ApiError, unavailable } from '../http/errors.ts';
+import { ApiError, retryAfter, unavailable } from '../http/errors.ts';
 import type { AttemptFailure } from './failure.ts';
 
 /** Keys, account ids and pages of an account, as upstreams put them into messages. */
@@ -27,20 +27,25 @@ export function clientError(failure: AttemptFailure, model: string): ApiError {
       message: `The model '${model}' did not answer in time. Please try again.`,
       code: 'upstream_timeout',
       cause: failure,
+      headers: retryAfter(1_000),
     });
   }
   if (status === 429) return rateLimited(failure, model);
-  if (status === 401 || status === 402) {
+  if (failure.ours) {
     return unavailable('The service cannot reach its models at the moment. Please try again later.', failure);
   }
-  if (status === 503 || status === 529)
-    return unavailable(`The model '${model}' is overloaded. Please try again.`, failure);
   if (kind === 'refused' && status !== null && status in CLIENT_FAULTS) return clientFault(failure, status, model);
-  return new ApiError(502, {
-    message: `The model '${model}' failed to answer. Please try again.`,
-    code: 'upstream_error',
-    cause: failure,
-  });
+  if (kind === 'unaffordable') {
+    return new ApiError(429, {
+      message: 'Your budget has no room for another attempt at this request.',
+      type: 'insufficient_quota',
+      code: 'insufficient_quota',
+      headers: { 'x-should-retry': 'false' },
+    });
+  }
+  const overloaded = kind === 'circuit_open' || status === 503 || status === 529;
+  const state = overloaded ? 'is overloaded' : 'failed to answer';
+  return unavailable(`The model '${model}' ${state}. Please try again.`, failure, failure.retryAfterMs ?? 1_000);
 }
 
 function clientFault(failure: AttemptFailure, status: number, model: string): ApiError {
@@ -63,7 +68,7 @@ function rateLimited(failure: AttemptFailure, model: string): ApiError {
     type: 'requests',
     code: 'rate_limit_exceeded',
     cause: failure,
-    headers: { 'retry-after': String(Math.ceil(waitMs / 1000)), 'retry-after-ms': String(waitMs) },
+    headers: retryAfter(waitMs),
   });
 }
 

@@ -1,4 +1,4 @@
-import type { UpstreamModel } from './upstream-model.ts';
+import { modelNamed, type UpstreamModel } from './upstream-model.ts';
 
 /** What an answer may take, at most. */
 export interface Amounts {
@@ -38,7 +38,7 @@ export function costBound(
   { promptTokens, outputTokens, choices, images, serverTools }: Amounts,
 ): number {
   const costs = candidates.map((id) => {
-    const model = modelOf(id, models);
+    const model = modelNamed(id, models);
     const context = model?.context_length ?? LARGEST_CONTEXT;
     const longest = model?.top_provider?.max_completion_tokens ?? (model ? context : LONGEST_OUTPUT);
     const price = highestPrices(model);
@@ -49,12 +49,6 @@ export function costBound(
     return tokens + images * price.image + price.request + extra;
   });
   return Math.ceil(Math.max(0, ...costs));
-}
-
-/** `:online` and other variants that are not listed are priced as what they vary. */
-function modelOf(id: string, models: readonly UpstreamModel[] | null): UpstreamModel | null {
-  const plain = id.split(':', 1)[0];
-  return models?.find((model) => model.id === id) ?? models?.find((model) => model.id === plain) ?? null;
 }
 
 function highestPrices(model: UpstreamModel | null): Prices {

@@ -1,6 +1,14 @@
 import pRetry from 'p-retry';
-import { type Answer, attempt, type UpstreamCall } from './attempt.ts';
+import type { Env } from '../env.ts';
+import { logLine } from '../http/log.ts';
+import { type Answer, attempt } from './attempt.ts';
+import type { Candidate, Candidates } from './candidates.ts';
+import type { Circuits } from './circuits.ts';
+import type { Caller } from './endpoint.ts';
 import { AttemptFailure } from './failure.ts';
+import { addFirstEventTime, timesKey, usualFirstEventTime } from './first-event-times.ts';
+import type { AttemptRecord, Journal } from './journal.ts';
+import type { Policy } from './policy.ts';
 
 /** Delays double from here, before jitter, ms. */
 const BACKOFF_MS = 250;
@@ -8,65 +16,241 @@ const BACKOFF_MS = 250;
 const RETRY_AFTER_MAX_MS = 5_000;
 
 /** What is to be answered, and by whom. */
-export interface UpstreamRequest extends Omit<UpstreamCall, 'model' | 'body'> {
-  candidates: readonly string[];
+export interface UpstreamRequest {
+  env: Env;
+  /** Below UPSTREAM_BASE_URL, such as `/chat/completions`. */
+  path: string;
+  caller: Caller;
+  streamed: boolean;
+  candidates: Candidates;
   /** The body for one candidate. */
-  bodyFor(model: string): string;
-  /** Tells of each attempt, before it is made, and of each failure. */
+  bodyFor(candidate: Candidate): string;
+  /** The most that an attempt at a candidate can cost, nano-dollars; 0 where nobody asks. */
+  boundOf(candidate: Candidate, extraPromptTokens?: number): number;
+  /** Sees to it that so much is reserved for all attempts together; false: there is no room for it. */
+  reserve(nanoUsd: number): boolean | Promise<boolean>;
+  policy: Policy;
+  circuits: Circuits;
+  /** Whether what becomes of the attempts says something of their models: not where the client restricts who may serve them. */
+  representative: boolean;
+  /** Whether a second candidate is started when the first is later than it usually is. */
+  hedge: boolean;
   journal: Journal;
+  /** Aborted when the client leaves. */
+  signal: AbortSignal;
 }
 
-/** What it took to get an answer. Grows while candidates are tried. */
-export interface Journal {
-  attempts: number;
-  /** One line for each failed attempt: model, kind and status; no upstream text. */
-  failures: string[];
+/** One candidate that is being tried. */
+interface Contender {
+  startedAt: number;
+  model: string;
+  /** Settles with what came of it. Never rejects. */
+  result: Promise<{ contender: Contender; answer: Answer } | { contender: Contender; failure: AttemptFailure }>;
+  giveUp(): void;
 }
 
 /**
- * The first answer to be had: every candidate in turn, each tried again while that may help.
+ * The first answer to be had: every candidate in turn, each tried again while that may help; with
+ * hedging, a second one beside the first when that is late.
  *
- * @throws AttemptFailure the last one, when all candidates are exhausted or the request is at fault.
+ * @throws AttemptFailure when there is none: of all failures the one that the client can do most about.
  */
 export async function failover(request: UpstreamRequest): Promise<Answer> {
-  let last = new AttemptFailure('empty');
-  for (const model of request.candidates) {
-    try {
-      return await tryCandidate(request, model);
-    } catch (error) {
-      if (!(error instanceof AttemptFailure)) throw error;
-      last = error;
-      if (!error.retryable) break;
+  const deadline = Date.now() + request.policy.totalTimeoutMs;
+  const queue = new CandidateQueue(request);
+  const running = new Set<Contender>();
+  const failures: AttemptFailure[] = [];
+  const startNext = async (): Promise<boolean> => {
+    const candidate = Date.now() < deadline ? await queue.next() : null;
+    if (candidate) running.add(contend(request, candidate, deadline));
+    return candidate !== null;
+  };
+
+  for (let mayHedge = request.hedge; running.size > 0 || (await startNext()); ) {
+    const late = mayHedge && running.size === 1 ? lateness(request, [...running]) : null;
+    const first = await Promise.race([...[...running].map(({ result }) => result), ...(late ? [late.passed] : [])]);
+    late?.cancel();
+    if (first === 'late') {
+      mayHedge = await startNext();
+      continue;
     }
+    running.delete(first.contender);
+    if ('answer' in first) {
+      for (const other of running) other.giveUp();
+      return first.answer;
+    }
+    failures.push(first.failure);
+    if (first.failure.ours) alert(first.failure, request);
+    // Who is running beside it may still answer.
+    if (!othersMayHelp(first.failure, first.contender.model, request)) queue.close();
   }
-  throw last;
+  throw verdict(request, [...failures, ...queue.openCircuits]);
 }
 
-function tryCandidate(request: UpstreamRequest, model: string): Promise<Answer> {
-  const body = request.bodyFor(model);
+/** The candidates in order, without those whose circuit is open. */
+class CandidateQueue {
+  readonly #request: UpstreamRequest;
+  #waiting: Candidate[];
+  #more: (() => Promise<readonly Candidate[]>) | null;
+  readonly openCircuits: AttemptFailure[] = [];
+
+  constructor(request: UpstreamRequest) {
+    this.#request = request;
+    this.#waiting = [...request.candidates.first];
+    this.#more = request.candidates.more;
+  }
+
+  /** No one else is to be tried. */
+  close(): void {
+    this.#waiting = [];
+    this.#more = null;
+  }
+
+  async next(): Promise<Candidate | null> {
+    const { circuits, journal } = this.#request;
+    for (;;) {
+      const candidate = this.#waiting.shift();
+      if (candidate) {
+        const learning = circuits.learn(candidate.model);
+        if (learning) await learning;
+        const retryAfterMs = circuits.closedFor(candidate.model);
+        if (retryAfterMs === 0) return candidate;
+        journal.skipped.push(`${candidate.model}: circuit_open`);
+        this.openCircuits.push(new AttemptFailure('circuit_open', { retryAfterMs }));
+      } else if (this.#more) {
+        const more = this.#more;
+        this.#more = null;
+        this.#waiting = [...(await more())];
+      } else return null;
+    }
+  }
+}
+
+function contend(request: UpstreamRequest, candidate: Candidate, deadline: number): Contender {
+  const { model } = candidate;
+  const giving = new AbortController();
+  const contender: Contender = {
+    startedAt: Date.now(),
+    model,
+    result: tryCandidate(request, candidate, deadline, AbortSignal.any([request.signal, giving.signal])).then(
+      (answer) => ({ contender, answer }),
+      (error: unknown) => ({ contender, failure: asFailure(error) }),
+    ),
+    giveUp() {
+      const outrun = new AttemptFailure('outrun');
+      giving.abort(outrun);
+      // It may have answered in the same moment.
+      void contender.result.then((settled) => {
+        if (!('answer' in settled)) return;
+        settled.answer.record.failure = outrun;
+        settled.answer.abort();
+      });
+    },
+  };
+  return contender;
+}
+
+function tryCandidate(
+  request: UpstreamRequest,
+  candidate: Candidate,
+  deadline: number,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { policy, circuits, representative } = request;
+  const { model } = candidate;
+  const body = request.bodyFor(candidate);
+  const waitFor = (failure: unknown, attemptNumber: number): number | null => {
+    if (!(failure instanceof AttemptFailure) || !failure.retryable || signal.aborted) return null;
+    if ((failure.retryAfterMs ?? 0) > RETRY_AFTER_MAX_MS) return null;
+    const delay = delayBefore(attemptNumber, failure.retryAfterMs);
+    return Date.now() + delay < deadline && circuits.closedFor(model) === 0 ? delay : null;
+  };
   return pRetry(
-    () => {
-      request.journal.attempts += 1;
-      return attempt({ ...request, model, body });
+    async () => {
+      const call = async () => {
+        const record = await openRecord(request, candidate);
+        const answer = await attempt({ ...request, body, deadline, signal, record });
+        addFirstEventTime(timesKey(model, request.streamed), answer.firstEventAt - record.startedAt);
+        return answer;
+      };
+      return representative ? circuits.run(model, call) : call();
     },
     {
-      retries: request.policy.retries,
+      retries: policy.retries,
       // The waiting is done below, where Retry-After is known.
       minTimeout: 0,
-      shouldRetry: ({ error }) => error instanceof AttemptFailure && error.retryable && worthWaiting(error),
+      shouldRetry: ({ error, attemptNumber }) => waitFor(error, attemptNumber) !== null,
       onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
-        request.journal.failures.push(`${model}: ${error.message}`);
-        if (!(error instanceof AttemptFailure) || !error.retryable || !worthWaiting(error) || retriesLeft === 0) return;
-        await scheduler
-          .wait(delayBefore(attemptNumber, error.retryAfterMs), { signal: request.signal })
-          .catch(() => {});
+        const delay = retriesLeft === 0 ? null : waitFor(error, attemptNumber);
+        if (delay !== null) await scheduler.wait(delay, { signal }).catch(() => undefined);
       },
     },
   );
 }
 
-function worthWaiting(failure: AttemptFailure): boolean {
-  return failure.retryAfterMs === null || failure.retryAfterMs <= RETRY_AFTER_MAX_MS;
+/** Enters an attempt into the journal, once what it may cost beside the earlier ones is reserved. */
+async function openRecord(request: UpstreamRequest, candidate: Candidate): Promise<AttemptRecord> {
+  const { attempts, skipped } = request.journal;
+  const boundNanoUsd = request.boundOf(candidate);
+  const earlier = attempts.filter(({ failure }) => failure?.mayHaveCost ?? true);
+  const reserving = request.reserve(earlier.reduce((sum, record) => sum + record.boundNanoUsd, boundNanoUsd));
+  if (!(typeof reserving === 'boolean' ? reserving : await reserving)) {
+    const failure = new AttemptFailure('unaffordable');
+    skipped.push(`${candidate.model}: ${failure.message}`);
+    throw failure;
+  }
+  const record: AttemptRecord = {
+    model: candidate.model,
+    startedAt: Date.now(),
+    boundNanoUsd,
+    generationId: null,
+    contentType: null,
+    transcript: null,
+    failure: null,
+    relayed: false,
+    generation: null,
+  };
+  attempts.push(record);
+  return record;
+}
+
+/** Settles when the first event of a contender is later than 95 of 100 are. */
+function lateness({ policy, streamed }: UpstreamRequest, [contender]: Contender[]) {
+  const { startedAt = 0, model = '' } = contender ?? {};
+  const usual = usualFirstEventTime(timesKey(model, streamed)) ?? policy.hedgeAfterMs;
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const passed = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), Math.max(0, startedAt + usual - Date.now()));
+  });
+  return { passed, cancel: () => clearTimeout(timer) };
+}
+
+/** Whether another candidate may do better than one that failed. */
+function othersMayHelp(failure: AttemptFailure, model: string, { candidates }: UpstreamRequest): boolean {
+  if (failure.retryable || failure.kind === 'circuit_open') return true;
+  // What one model refuses of a request another may take, but for the one that the client insists on.
+  return failure.kind === 'refused' && !failure.ours && model !== candidates.insistsOn;
+}
+
+/** What to tell of several failures: one that trying again helps against, the first of those. */
+function verdict({ signal, journal }: UpstreamRequest, failures: readonly AttemptFailure[]): AttemptFailure {
+  if (signal.aborted) return new AttemptFailure('client_left');
+  // A candidate's last failure may hide why it was tried again.
+  const all = [...journal.attempts.flatMap(({ failure }) => failure ?? []), ...failures];
+  return all.find((failure) => failure.retryable) ?? all[0] ?? new AttemptFailure('timeout');
+}
+
+function alert(failure: AttemptFailure, { journal, caller }: UpstreamRequest): void {
+  logLine('error', {
+    event: 'alert',
+    alert: failure.status === 402 ? 'upstream_credit_spent' : 'upstream_refuses_our_key',
+    request_id: caller.requestId,
+    model: journal.attempts.at(-1)?.model,
+  });
+}
+
+function asFailure(error: unknown): AttemptFailure {
+  return error instanceof AttemptFailure ? error : new AttemptFailure('network', { cause: error });
 }
 
 /** Full jitter (anything up to the doubled delay), never less than the upstream asked for. */

@@ -7,6 +7,14 @@ export type FailureKind =
   | 'refused'
   /** A 200 that ended without an event. */
   | 'empty'
+  /** An answer that had begun broke off. */
+  | 'died'
+  /** Another candidate was faster: given up, whatever would have come. */
+  | 'outrun'
+  /** Not called: the candidate's circuit is open. */
+  | 'circuit_open'
+  /** Not called: the account's budget has no room for one more attempt. */
+  | 'unaffordable'
   /** The client left while we tried. */
   | 'client_left';
 
@@ -30,11 +38,20 @@ export class AttemptFailure extends Error {
     this.retryAfterMs = parts.retryAfterMs ?? null;
   }
 
-  /** Whether another attempt, or another candidate, may do better. The client's own mistakes stay its own. */
+  /** Whether the same call may do better in a moment. */
   get retryable(): boolean {
-    if (this.kind === 'client_left') return false;
-    if (this.kind !== 'refused' || this.status === null) return true;
-    return this.status === 408 || this.status === 429 || this.status >= 500;
+    if (this.kind === 'refused') return this.status === 408 || this.status === 429 || (this.status ?? 500) >= 500;
+    return this.kind === 'network' || this.kind === 'timeout' || this.kind === 'empty' || this.kind === 'died';
+  }
+
+  /** Our key is not accepted, or our credit is spent: no candidate helps, and someone must be told. */
+  get ours(): boolean {
+    return this.kind === 'refused' && (this.status === 401 || this.status === 402);
+  }
+
+  /** Whether the call may have cost something all the same. An upstream that said no charges nothing. */
+  get mayHaveCost(): boolean {
+    return this.kind !== 'refused' && this.kind !== 'circuit_open' && this.kind !== 'unaffordable';
   }
 }
 

@@ -18,14 +18,20 @@ const Cached = z.object({ fetchedAt: z.number(), models: z.array(UpstreamModel) 
 let memory: { models: UpstreamModel[]; upstream: string; until: number } | null = null;
 
 /**
- * The upstream's models as {@link modelList} has them, kept in the isolate for a minute: for those who
- * ask on every request.
+ * The upstream's models as {@link modelList} has them, for those who ask on every request: from the
+ * isolate's memory, looked up again each minute behind the request. Only a fresh isolate waits.
  */
 export async function knownModels(env: Env, keepAlive: (work: Promise<unknown>) => void): Promise<UpstreamModel[]> {
-  if (memory && memory.until > Date.now() && memory.upstream === env.UPSTREAM_BASE_URL) return memory.models;
-  const models = await modelList(env, keepAlive);
-  memory = { models, upstream: env.UPSTREAM_BASE_URL, until: Date.now() + MEMORY_MS };
-  return models;
+  const known = memory?.upstream === env.UPSTREAM_BASE_URL ? memory : null;
+  if (known && known.until > Date.now()) return known.models;
+  if (known) known.until = Date.now() + MEMORY_MS;
+  const looking = modelList(env, keepAlive).then((models) => {
+    memory = { models, upstream: env.UPSTREAM_BASE_URL, until: Date.now() + MEMORY_MS };
+    return models;
+  });
+  if (!known) return looking;
+  keepAlive(looking.catch(() => undefined));
+  return known.models;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { AttemptFailure, refusal } from './failure.ts';
+import { DONE, dataOf, wholeEvents } from './sse.ts';
 
 /** A JSON body up to this size is seen whole before it is sent on, so that an error under a 200 is one. */
 const JSON_PEEK_BYTES = 256 * 1024;
@@ -41,30 +42,20 @@ export async function peek(body: ReadableStream<Uint8Array>, contentType: string
   }
 }
 
-/** An event's end is a blank line, under any of the three line ends that SSE allows. */
-const EVENT_END = /\r\n\r\n|\n\n|\r\r/g;
-
 function judgeEvents(text: string, ended: boolean): Judgement {
-  let start = 0;
-  for (const end of text.matchAll(EVENT_END)) {
-    const judgement = judgeEvent(text.slice(start, end.index));
+  const { events, rest } = wholeEvents(text);
+  for (const event of ended ? [...events, rest] : events) {
+    const judgement = judgeEvent(event);
     if (judgement !== 'more') return judgement;
-    start = end.index + end[0].length;
   }
-  if (!ended) return 'more';
-  const last = judgeEvent(text.slice(start));
-  return last === 'more' ? new AttemptFailure('empty') : last;
+  return ended ? new AttemptFailure('empty') : 'more';
 }
 
 /** Comments and other fields say nothing yet; `[DONE]` before any event is an empty stream. */
 function judgeEvent(event: string): Judgement {
-  const data = event
-    .split(/\r\n|\n|\r/)
-    .filter((line) => line.startsWith('data:'))
-    .map((line) => line.slice(5).trimStart())
-    .join('\n');
+  const data = dataOf(event);
   if (data === '') return 'more';
-  if (data === '[DONE]') return new AttemptFailure('empty');
+  if (data === DONE) return new AttemptFailure('empty');
   return errorIn(data) ?? 'good';
 }
 

@@ -1,5 +1,7 @@
 import { meter } from '../metering/usage.ts';
 import type { Answer } from './attempt.ts';
+import { AttemptFailure } from './failure.ts';
+import { DONE, dataOf } from './sse.ts';
 import { errorEvent } from './stream-errors.ts';
 
 /** How a relayed answer ended. */
@@ -9,6 +11,8 @@ export type RelayEnd =
   | 'upstream_died'
   /** The client broke off; the upstream was told. */
   | 'client_left';
+
+const BROKEN_OFF = errorEvent('The model broke off its answer. Please try again.', 'upstream_error');
 
 /**
  * Sends an answer's bytes to the client verbatim: the head by hand, the rest by the runtime's own
@@ -22,28 +26,42 @@ export async function relay(
   writable: WritableStream<Uint8Array>,
   streamed: boolean,
 ): Promise<RelayEnd> {
+  answer.record.relayed = true;
   if (!(await write(writable, answer.head))) return clientLeft(answer);
   const piped = await pipe(answer.rest, writable);
-  if (piped && endsWhole((await answer.transcript).text, streamed)) {
+  answer.finish();
+  const transcript = (await answer.record.transcript)?.text ?? '';
+  if (piped && endsWhole(transcript, streamed)) {
     await writable.close().catch(() => undefined);
-    return 'complete';
+    // An error in the midst was the upstream's to tell, and the client has it.
+    return meter(transcript, streamed).failed ? upstreamDied(answer) : 'complete';
   }
   // Who broke off? What can still be written to has not left.
   if (!streamed) {
     const left = !(await write(writable, new Uint8Array([0x20])));
     await writable.abort().catch(() => undefined);
-    return left ? clientLeft(answer) : 'upstream_died';
+    return left ? clientLeft(answer) : upstreamDied(answer);
   }
-  if (!(await write(writable, errorEvent('The model broke off its answer. Please try again.', 'upstream_error')))) {
-    return clientLeft(answer);
-  }
-  await writable.close().catch(() => undefined);
-  return 'upstream_died';
+  return tellOfDeath(answer, writable);
 }
 
-function clientLeft(answer: Answer): RelayEnd {
+/** Ends a stream that its upstream broke off, as the official SDKs notice it. */
+export async function tellOfDeath(answer: Answer, writable: WritableStream<Uint8Array>): Promise<RelayEnd> {
+  if (!(await write(writable, BROKEN_OFF))) return clientLeft(answer);
+  await writable.close().catch(() => undefined);
+  return upstreamDied(answer);
+}
+
+export function clientLeft(answer: Answer): RelayEnd {
+  answer.record.failure = new AttemptFailure('client_left');
   answer.abort();
   return 'client_left';
+}
+
+export function upstreamDied(answer: Answer): RelayEnd {
+  answer.record.failure ??= new AttemptFailure('died');
+  answer.abort();
+  return 'upstream_died';
 }
 
 function pipe(rest: ReadableStream<Uint8Array> | null, writable: WritableStream<Uint8Array>): Promise<boolean> {
@@ -73,15 +91,10 @@ export async function write(writable: WritableStream<Uint8Array>, bytes: Uint8Ar
  */
 function endsWhole(transcript: string, streamed: boolean): boolean {
   if (!streamed) return /[}\]]\s*$/.test(transcript.slice(-64));
-  const last = transcript.slice(transcript.lastIndexOf('\ndata:') + 1).trim();
-  const data =
-    last
-      .replace(/^data:/, '')
-      .split(/[\r\n]/, 1)[0]
-      ?.trim() ?? '';
-  if (data === '[DONE]') return true;
+  const last = dataOf(transcript.slice(transcript.lastIndexOf('\ndata:') + 1).trim());
+  if (last === DONE) return true;
   const { finish_reason, usage_source } = meter(transcript, true).fields;
-  return isJson(data) && (finish_reason !== null || usage_source === 'provider');
+  return isJson(last) && (finish_reason !== null || usage_source === 'provider');
 }
 
 function isJson(text: string): boolean {

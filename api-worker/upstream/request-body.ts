@@ -5,14 +5,15 @@ const ExactJson = JSON as unknown as {
 };
 
 /**
- * The client's JSON object with top-level fields set, everything else as it was: a field that it
- * lacks is put in front of the untouched text. Only to replace one is the text parsed and written
- * again, and then numbers keep their digits (`12345678901234567890` survives).
+ * The client's JSON object with top-level fields set, or, where `undefined` is set, left out; everything
+ * else as it was. Only fields that it lacks are put in front of the untouched text. To replace or leave
+ * out one the text is parsed and written again, and then numbers keep their digits
+ * (`12345678901234567890` survives).
  *
  * @param text a JSON object, already parsed once as `value`.
  */
 export function withFields(text: string, value: object, fields: Record<string, unknown>): string {
-  const names = Object.keys(fields).filter((name) => fields[name] !== undefined);
+  const names = Object.keys(fields).filter((name) => fields[name] !== undefined || Object.hasOwn(value, name));
   if (names.length === 0) return text;
   const set = Object.fromEntries(names.map((name) => [name, fields[name]]));
   if (names.every((name) => !Object.hasOwn(value, name)) && Object.keys(value).length > 0) {

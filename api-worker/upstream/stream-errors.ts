@@ -1,3 +1,5 @@
+import { DONE, eventOf } from './sse.ts';
+
 const encoder = new TextEncoder();
 
 /**
@@ -6,8 +8,5 @@ const encoder = new TextEncoder();
  */
 export function errorEvent(message: string, code: string | null, type = 'server_error'): Uint8Array {
   const error = { message, type, param: null, code };
-  return encoder.encode(`\n\ndata: ${JSON.stringify({ error })}\n\ndata: [DONE]\n\n`);
+  return encoder.encode(`\n\n${eventOf(JSON.stringify({ error }))}${eventOf(DONE)}`);
 }
-
-/** A comment: no event, but bytes that keep a connection from being taken for dead. */
-export const KEEP_ALIVE = encoder.encode(': waiting for the model\n\n');

@@ -20,6 +20,12 @@ export const UpstreamModel = z.object({
     .object({ max_completion_tokens: z.number().positive().nullish().catch(null) })
     .nullish()
     .catch(null),
+  /** Names of request fields; null: not told. */
+  supported_parameters: z.array(z.string()).nullish().catch(null),
+  architecture: z
+    .object({ input_modalities: z.array(z.string()).nullish().catch(null) })
+    .nullish()
+    .catch(null),
   pricing: Prices.extend({
     /** Prices under conditions, such as a long prompt. */
     overrides: z.array(Prices).nullish().catch(null),
@@ -28,3 +34,9 @@ export const UpstreamModel = z.object({
     .catch(null),
 });
 export type UpstreamModel = z.infer<typeof UpstreamModel>;
+
+/** The model of an id. `:online` and other variants that are not listed are what they vary; null: there is none. */
+export function modelNamed(id: string, models: readonly UpstreamModel[] | null): UpstreamModel | null {
+  const plain = id.split(':', 1)[0];
+  return models?.find((model) => model.id === id) ?? models?.find((model) => model.id === plain) ?? null;
+}

@@ -111,6 +111,6 @@ describe('a whole answer too large to be held back', () => {
     const response = await post({ model: 'sim/die-mid-stream', models: ['x'], sim: { chunks: 200_000, gap_ms: 300 } });
     await expect(response.text()).rejects.toThrow();
     const row = await ledgerRow(system.db, response.headers.get('x-request-id') ?? '');
-    expect(row).toMatchObject({ status: 502, usage_source: 'unknown', cost_nano_usd: null });
+    expect(row).toMatchObject({ status: 502, usage_source: 'reconciled', cost_nano_usd: 0 });
   });
 });

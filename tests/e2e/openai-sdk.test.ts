@@ -143,7 +143,7 @@ describe('the official openai SDK', () => {
       {},
       { model: 'sim/status-500', models: ['x'] },
       OpenAI.InternalServerError,
-      'upstream_error',
+      'service_unavailable',
     ],
   ])('raises a typed error for %s', async (_, { key }: { key?: string }, change, type, code) => {
     const client = key ? system.client.withOptions({ apiKey: key }) : system.client;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mostAmounts } from '../../api-worker/routes/chat-amounts.ts';
+import { mediaOf, mostAmounts } from '../../api-worker/routes/chat-amounts.ts';
 import { ChatRequest } from '../../api-worker/routes/chat-request.ts';
 import { costBound } from '../../api-worker/upstream/cost-bound.ts';
 import { UpstreamModel } from '../../api-worker/upstream/upstream-model.ts';
@@ -31,7 +31,8 @@ describe.skipIf(requests.length === 0)(`requests that providers took, by ${WITH_
   it.each(requests.filter(({ usage }) => usage?.prompt_tokens))(
     '$file used no more than is reserved for it',
     ({ body, usage }) => {
-      const asked = { request: ChatRequest.parse(body), text: JSON.stringify(body), maxTokensDefault: 0 };
+      const request = ChatRequest.parse(body);
+      const asked = { request, media: mediaOf(request, JSON.stringify(body)), maxTokensDefault: 0 };
       const bound = (prompt: string, completion: string) => {
         const model = { id: body.model, context_length: 1_000_000, pricing: { prompt, completion } };
         return costBound([body.model], [UpstreamModel.parse(model)], mostAmounts(asked));

@@ -113,9 +113,10 @@ export interface LedgerRow {
   attempts: number;
 }
 
-/** The ledger's row of a request, once it is there. */
+/** The ledger's row of a request, once it is there: up to 12 s later where the upstream had to be asked for usage. */
 export function ledgerRow(db: D1Database, requestId: string): Promise<LedgerRow> {
-  return eventually(() =>
-    db.prepare('SELECT * FROM usage_logs WHERE request_id = ?1').bind(requestId).first<LedgerRow>(),
+  return eventually(
+    () => db.prepare('SELECT * FROM usage_logs WHERE request_id = ?1').bind(requestId).first<LedgerRow>(),
+    20_000,
   );
 }

@@ -151,12 +151,40 @@ describe('a budget', () => {
     });
   });
 
-  it('holds what a request without usage was reserved at', async () => {
+  it('holds what attempts of unknown cost were reserved at, each of them', async () => {
     const key = await createKey('held', { limits: { budget_day_nano_usd: 1_000_000_000 } });
+    const faults = { 'openai/gpt-5-mini': 'die-before-bytes', 'google/gemini-2.5-flash': 'die-before-bytes' };
+    expect((await chat(key, { ...HELLO, max_tokens: 1_000, sim: { faults } })).status).toBe(503);
+    const { budget_day } = await left(key);
+    expect(Number(budget_day.held_usd)).toBeGreaterThan(3 * 0.002 + 3 * 0.0025);
+    expect(budget_day).toMatchObject({ used_usd: '0.000000000', reserved_usd: '0.000000000' });
+  });
+
+  it('holds the unknown beside the known, once another model answered', async () => {
+    const key = await createKey('partly', { limits: { budget_day_nano_usd: 1_000_000_000 } });
+    const faults = { 'openai/gpt-5-mini': 'die-before-bytes' };
+    expect((await chat(key, { ...HELLO, max_tokens: 1_000, sim: { faults } })).status).toBe(200);
+    const { budget_day } = await left(key);
+    expect(Number(budget_day.used_usd)).toBeGreaterThan(0);
+    expect(Number(budget_day.held_usd)).toBeGreaterThan(3 * 0.002);
+    expect(Number(budget_day.held_usd)).toBeLessThan(4 * 0.002);
+  });
+
+  it('makes no further attempt that the budget has no room for', async () => {
+    const key = await createKey('narrow', { limits: { budget_day_nano_usd: 3_500_000 } });
+    const faults = { 'openai/gpt-5-mini': 'die-before-bytes' };
+    const answer = await chat(key, { ...HELLO, max_tokens: 1_000, sim: { faults } });
+    expect(answer.status).toBe(503);
+    const { budget_day } = await left(key);
+    expect(Number(budget_day.held_usd)).toBeLessThan(0.0035);
+  });
+
+  it('learns the cost of an answer without usage from the upstream', async () => {
+    const key = await createKey('asked', { limits: { budget_day_nano_usd: 1_000_000_000 } });
     await chat(key, { ...HELLO, max_tokens: 1_000, stream: true, sim: { fault: 'no-usage' } });
     const { budget_day } = await left(key);
-    expect(Number(budget_day.held_usd)).toBeGreaterThan(0.002);
-    expect(budget_day).toMatchObject({ used_usd: '0.000000000', reserved_usd: '0.000000000' });
+    expect(Number(budget_day.used_usd)).toBeGreaterThan(0);
+    expect(budget_day).toMatchObject({ held_usd: '0.000000000', reserved_usd: '0.000000000' });
   });
 
   it('gives back all of a request that the upstream refused', async () => {

@@ -1,17 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { collect, TRANSCRIPT_BYTES } from '../../../api-worker/metering/transcript.ts';
+import { collect, TRANSCRIPT_BYTES, type Transcript } from '../../../api-worker/metering/transcript.ts';
 
-/** A body of the given pieces; breaks off after them when asked to. */
+/** A body of the given pieces, as the runtime's own streams are; breaks off after them when asked to. */
 function body(pieces: readonly Uint8Array[], breaks = false): ReadableStream<Uint8Array> {
-  let next = 0;
-  return new ReadableStream<Uint8Array>({
-    pull(controller) {
-      const piece = pieces[next++];
-      if (piece) controller.enqueue(piece);
-      else if (breaks) controller.error(new Error('reset'));
-      else controller.close();
-    },
-  });
+  const { readable, writable } = new IdentityTransformStream();
+  void (async () => {
+    const writer = writable.getWriter();
+    for (const piece of pieces) await writer.write(piece);
+    await (breaks ? writer.abort(new Error('reset')) : writer.close());
+  })().catch(() => undefined);
+  return readable;
+}
+
+/** What is collected of it, looked at without waiting. */
+function collected(pieces: readonly Uint8Array[], breaks = false): Promise<Transcript> {
+  return collect(body(pieces, breaks), Promise.resolve()).transcript;
 }
 
 const encoder = new TextEncoder();
@@ -19,19 +22,19 @@ const encoder = new TextEncoder();
 describe('collect', () => {
   it('gathers a body whose pieces cut a character', async () => {
     const bytes = encoder.encode('a🙂b');
-    const transcript = await collect(body([bytes.slice(0, 3), bytes.slice(3)]));
+    const transcript = await collected([bytes.slice(0, 3), bytes.slice(3)]);
     expect(transcript).toEqual({ text: 'a🙂b', truncated: false, ended: true });
   });
 
   it('keeps what came before a failure', async () => {
-    const transcript = await collect(body([encoder.encode('data: 1\n\n'), encoder.encode('data: 2\n\n')], true));
+    const transcript = await collected([encoder.encode('data: 1\n\n'), encoder.encode('data: 2\n\n')], true);
     expect(transcript).toEqual({ text: 'data: 1\n\ndata: 2\n\n', truncated: false, ended: false });
   });
 
   it('keeps head and tail of a body over the bound', async () => {
     const mebibyte = new Uint8Array(1024 * 1024).fill(120);
     const pieces = [encoder.encode('HEAD'), ...Array.from({ length: 9 }, () => mebibyte), encoder.encode('TAIL')];
-    const { text, truncated } = await collect(body(pieces));
+    const { text, truncated } = await collected(pieces);
     expect(truncated).toBe(true);
     expect(text.startsWith('HEAD')).toBe(true);
     expect(text.endsWith('TAIL')).toBe(true);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { likelyTokens, mostAmounts } from '../../../api-worker/routes/chat-amounts.ts';
+import { likelyTokens, mediaOf, mostAmounts } from '../../../api-worker/routes/chat-amounts.ts';
 import { ChatRequest } from '../../../api-worker/routes/chat-request.ts';
 import { costBound } from '../../../api-worker/upstream/cost-bound.ts';
 import { UpstreamModel } from '../../../api-worker/upstream/upstream-model.ts';
@@ -61,7 +61,8 @@ describe('costBound, in nano-dollars', () => {
 describe('the amounts of a chat completion', () => {
   const amounts = (body: object) => {
     const text = JSON.stringify(body);
-    const asked = { request: ChatRequest.parse(body), text, maxTokensDefault: 0 };
+    const request = ChatRequest.parse(body);
+    const asked = { request, media: mediaOf(request, text), maxTokensDefault: 0 };
     return { ...mostAmounts(asked), likely: likelyTokens(asked), bytes: new TextEncoder().encode(text).byteLength };
   };
   const user = (content: unknown) => ({ messages: [{ role: 'user', content }] });

@@ -6,7 +6,14 @@ const set = (text: string, fields: Record<string, unknown>) => withFields(text, 
 describe('withFields', () => {
   it('leaves the text alone when nothing is set', () => {
     const text = ' {"model" : "a",\n"x":1e2}';
-    expect(set(text, { model: undefined })).toBe(text);
+    expect(set(text, {})).toBe(text);
+    expect(set(text, { models: undefined })).toBe(text);
+  });
+
+  it('leaves out what is set to nothing, and keeps the rest as it was', () => {
+    expect(set('{"model":"a","models":["a","b"],"x":12345678901234567890}', { models: undefined })).toBe(
+      '{"model":"a","x":12345678901234567890}',
+    );
   });
 
   it('puts a missing field in front of the untouched text', () => {

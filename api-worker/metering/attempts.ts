@@ -1,0 +1,99 @@
+import type { UsageEvent } from '../../shared/usage-event.ts';
+import type { Env } from '../env.ts';
+import { generationOf } from '../upstream/generation.ts';
+import type { AttemptRecord } from '../upstream/journal.ts';
+import { type MeteredUsage, meter, UNKNOWN_USAGE } from './usage.ts';
+
+type Fields = MeteredUsage['fields'];
+
+/** What all attempts of a request used. */
+export interface MeteredAttempts {
+  /** Sums over the attempts whose usage is known; who answered is the last of which the client got something. */
+  fields: Fields & Pick<UsageEvent, 'extra_cost_nano_usd' | 'unpriced_attempts'>;
+  /** What the attempts whose cost is not known may have cost, at most. */
+  heldNanoUsd: number;
+}
+
+interface MeteredAttempt {
+  record: AttemptRecord;
+  fields: Fields;
+}
+
+const SUMS = [
+  'input_tokens',
+  'output_tokens',
+  'cached_tokens',
+  'cache_write_tokens',
+  'reasoning_tokens',
+  'cost_nano_usd',
+] as const;
+
+/**
+ * What a request used, over all its attempts: those that answered, that were given up and that lost a
+ * race. One that does not tell its usage is asked for at the upstream. Refused ones cost nothing.
+ *
+ * Never rejects. Takes up to some seconds where the upstream must be asked.
+ */
+export async function meterAttempts(env: Env, attempts: readonly AttemptRecord[]): Promise<MeteredAttempts> {
+  const metered = (await Promise.all(attempts.map((record) => meterAttempt(env, record)))).filter(
+    (one) => one !== null,
+  );
+  const answer = metered.findLast(({ record }) => record.relayed);
+  const priced = metered.filter(({ fields }) => fields.cost_nano_usd !== null);
+  const unpriced = metered.filter(({ fields }) => fields.cost_nano_usd === null);
+  const extra = priced.filter(({ record }) => !record.relayed);
+  return {
+    fields: {
+      ...(answer?.fields ?? UNKNOWN_USAGE),
+      ...Object.fromEntries(SUMS.map((sum) => [sum, metered.length === 0 ? 0 : sumOf(metered, sum)])),
+      usage_source: sourceOf(metered, answer),
+      extra_cost_nano_usd: sumOf(extra, 'cost_nano_usd') ?? 0,
+      unpriced_attempts: unpriced.length,
+    },
+    heldNanoUsd: unpriced.reduce((held, { record }) => held + record.boundNanoUsd, 0),
+  };
+}
+
+/** Null: it cost nothing. */
+async function meterAttempt(env: Env, record: AttemptRecord): Promise<MeteredAttempt | null> {
+  const transcript = await record.transcript;
+  const { fields } = meter(transcript?.text ?? '', record.contentType?.includes('text/event-stream') ?? false);
+  const told = {
+    ...fields,
+    model: fields.model ?? record.model,
+    generation_id: record.generationId ?? fields.generation_id,
+  };
+  if (fields.usage_source === 'provider') return { record, fields: told };
+  if (record.failure && !record.failure.mayHaveCost) return null;
+  const generation = await generationOf(env, record, told.generation_id);
+  if (!generation) return { record, fields: told };
+  return {
+    record,
+    fields: {
+      ...told,
+      model: fields.model ?? generation.model ?? record.model,
+      provider: told.provider ?? generation.provider,
+      finish_reason: told.finish_reason ?? generation.finishReason,
+      input_tokens: generation.inputTokens,
+      output_tokens: generation.outputTokens,
+      cached_tokens: generation.cachedTokens,
+      reasoning_tokens: generation.reasoningTokens,
+      cost_nano_usd: generation.costNanoUsd,
+      usage_source: 'reconciled',
+    },
+  };
+}
+
+/** Null: none of them tells. */
+function sumOf(metered: readonly MeteredAttempt[], name: (typeof SUMS)[number]): number | null {
+  const known = metered.map(({ fields }) => fields[name]).filter((value) => value !== null);
+  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
+}
+
+/** What the least certain of the known numbers comes from. */
+function sourceOf(metered: readonly MeteredAttempt[], answer: MeteredAttempt | undefined): UsageEvent['usage_source'] {
+  if (metered.length === 0) return 'provider';
+  const sources = metered.map(({ fields }) => fields.usage_source);
+  if (answer?.fields.usage_source === 'unknown' || sources.every((source) => source === 'unknown')) return 'unknown';
+  return sources.includes('reconciled') ? 'reconciled' : 'provider';
+}

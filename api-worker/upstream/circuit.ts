@@ -1,0 +1,113 @@
+import { type CircuitBreakerPolicy, CircuitState, circuitBreaker, handleWhen, SamplingBreaker } from 'cockatiel';
+import { logLine } from '../http/log.ts';
+import { AttemptFailure } from './failure.ts';
+
+/** A circuit opens when so many of the calls in so long a time fail, and there were so many. */
+const THRESHOLD = 0.5;
+const SAMPLED_MS = 30_000;
+const MIN_CALLS = 10;
+/** How long it stays open before one call may probe. */
+const OPEN_MS = 30_000;
+/** When to look again while one probes. */
+const PROBE_MS = 1_000;
+/** A probe that takes longer is lost: the runtime ended its request before it settled. */
+const PROBE_LOST_MS = 180_000;
+
+/** One model's circuit as this isolate sees it. */
+export class Circuit {
+  readonly #model: string;
+  readonly #onChange: () => void;
+  #policy: CircuitBreakerPolicy;
+  /** Unix ms; 0: closed. */
+  #openUntil = 0;
+  /** When the last probe began, Unix ms. */
+  #probedAt = 0;
+
+  /** @param onChange is called when it opens or closes by what was seen here. */
+  constructor(model: string, onChange: () => void) {
+    this.#model = model;
+    this.#onChange = onChange;
+    this.#policy = this.#newPolicy(null);
+  }
+
+  /** Until when it is open, Unix ms; 0: it is closed. */
+  get openUntil(): number {
+    return this.#openUntil;
+  }
+
+  /** How long no call may be made, ms; 0: one may. */
+  closedFor(): number {
+    const { state } = this.#policy;
+    if (state === CircuitState.HalfOpen) {
+      if (Date.now() - this.#probedAt < PROBE_LOST_MS) return PROBE_MS;
+      this.#policy = this.#newPolicy(this.#openUntil - OPEN_MS);
+      return 0;
+    }
+    return state === CircuitState.Open ? Math.max(0, this.#openUntil - Date.now()) : 0;
+  }
+
+  /**
+   * Makes a call and counts how it went.
+   *
+   * @throws AttemptFailure the call's, or `circuit_open` without having made it.
+   */
+  async run<T>(call: () => Promise<T>): Promise<T> {
+    const retryAfterMs = this.closedFor();
+    if (retryAfterMs > 0) throw new AttemptFailure('circuit_open', { retryAfterMs });
+    return this.#policy.execute(call);
+  }
+
+  /** Takes over what another isolate has seen, unless this one knows of trouble itself. */
+  openUntilTold(openUntil: number): void {
+    if (openUntil <= Date.now() || this.#policy.state !== CircuitState.Closed) return;
+    this.#openUntil = openUntil;
+    this.#policy = this.#newPolicy(openUntil - OPEN_MS);
+  }
+
+  /** @param openedAt Unix ms, of a circuit that is open already. */
+  #newPolicy(openedAt: number | null): CircuitBreakerPolicy {
+    const breaker = new SamplingBreaker({
+      threshold: THRESHOLD,
+      duration: SAMPLED_MS,
+      minimumRps: (MIN_CALLS * 1000) / SAMPLED_MS,
+    });
+    // As cockatiel's `toJSON()` writes it.
+    const open = { ownState: { value: CircuitState.Open, openedAt, attemptNo: 1 }, breakerState: breaker.state };
+    const counts = handleWhen((error) => speaksAgainst(error) || (this.#isProbing() && tellsNothing(error)));
+    const policy = circuitBreaker(counts, {
+      halfOpenAfter: OPEN_MS,
+      breaker,
+      ...(openedAt !== null && { initialState: open }),
+    });
+    policy.onHalfOpen(() => {
+      this.#probedAt = Date.now();
+    });
+    policy.onBreak(() => this.#changed(Date.now() + OPEN_MS));
+    policy.onReset(() => this.#changed(0));
+    return policy;
+  }
+
+  #isProbing(): boolean {
+    return this.#policy.state === CircuitState.HalfOpen;
+  }
+
+  #changed(openUntil: number): void {
+    this.#openUntil = openUntil;
+    logLine(openUntil > 0 ? 'error' : 'info', {
+      event: 'circuit',
+      model: this.#model,
+      state: openUntil > 0 ? 'open' : 'closed',
+    });
+    this.#onChange();
+  }
+}
+
+/** What speaks against the model, rather than against the request, our key, or the client. */
+function speaksAgainst(error: Error): boolean {
+  return error instanceof AttemptFailure && error.retryable;
+}
+
+/** A call that ended before the model could show anything: a probe that was none. */
+function tellsNothing(error: Error): boolean {
+  return error instanceof AttemptFailure && ['client_left', 'outrun', 'unaffordable'].includes(error.kind);
+}

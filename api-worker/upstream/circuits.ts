@@ -1,0 +1,123 @@
+import * as z from 'zod';
+import type { Env } from '../env.ts';
+import { within } from '../within.ts';
+import { Circuit } from './circuit.ts';
+import type { AttemptFailure } from './failure.ts';
+
+/** KV's shortest time to live, and how long an isolate trusts what it read there. */
+const KV_TTL_SECONDS = 60;
+const TRUST_MS = 30_000;
+/** A look into KV that takes longer is not worth a request's wait. */
+const LEARN_WITHIN_MS = 500;
+/** Models are named by clients: so many are remembered, the least recently used go first. */
+const CIRCUITS_MAX = 1_000;
+
+const Shared = z.object({ openUntil: z.number() });
+
+/** A circuit and what is known of it elsewhere. */
+interface Known {
+  circuit: Circuit;
+  /** It opened or closed, and KV has not been told. */
+  changed: boolean;
+  /** Until when what KV said is trusted, Unix ms. */
+  learnedUntil: number;
+  /** The look into KV that is under way; null: there is none that is worth waiting for. */
+  learning: Promise<void> | null;
+}
+
+const circuits = new Map<string, Known>();
+
+/**
+ * The circuit breaker of each candidate. This isolate decides by what it sees; when a circuit opens or
+ * closes, and only then, KV is written, so that a fresh isolate knows. What another isolate has opened
+ * is taken over; from then on this one probes by itself.
+ */
+export class Circuits {
+  readonly #env: Env;
+  readonly #keepAlive: (work: Promise<unknown>) => void;
+
+  constructor(env: Env, keepAlive: (work: Promise<unknown>) => void) {
+    this.#env = env;
+    this.#keepAlive = keepAlive;
+  }
+
+  /**
+   * Sees to it that what KV knows of a model is known here. Only an isolate that never heard of the
+   * model has to wait; later looks happen behind the request.
+   */
+  learn(model: string): Promise<void> | null {
+    const isNew = !circuits.has(model);
+    const known = knownOf(model);
+    if (known.learnedUntil > Date.now()) return known.learning;
+    known.learnedUntil = Date.now() + TRUST_MS;
+    const learning = this.#read(model, known.circuit).finally(() => {
+      known.learning = null;
+    });
+    if (isNew) known.learning = learning;
+    this.#keepAlive(learning);
+    return known.learning;
+  }
+
+  /** How long a model is not to be called, ms; 0: it may be. While one call probes, others stay away. */
+  closedFor(model: string): number {
+    return circuits.get(model)?.circuit.closedFor() ?? 0;
+  }
+
+  /**
+   * Makes a call and counts how it went.
+   *
+   * @throws AttemptFailure the call's, or `circuit_open` without having made it.
+   */
+  async run<T>(model: string, call: () => Promise<T>): Promise<T> {
+    const known = knownOf(model);
+    try {
+      return await known.circuit.run(call);
+    } finally {
+      if (known.changed) this.#share(model, known);
+    }
+  }
+
+  /** Counts a failure that came after the call had been counted as a success: an answer that broke off. */
+  report(model: string, failure: AttemptFailure): void {
+    if (this.closedFor(model) > 0) return;
+    this.#keepAlive(this.run(model, () => Promise.reject(failure)).catch(() => undefined));
+  }
+
+  async #read(model: string, circuit: Circuit): Promise<void> {
+    const read = this.#env.CACHE.get(keyOf(model), { type: 'json', cacheTtl: TRUST_MS / 1000 });
+    const shared = Shared.safeParse(await within(LEARN_WITHIN_MS, read).catch(() => null));
+    if (shared.success) circuit.openUntilTold(shared.data.openUntil);
+  }
+
+  #share(model: string, known: Known): void {
+    const { openUntil } = known.circuit;
+    known.changed = false;
+    const write =
+      openUntil > 0
+        ? this.#env.CACHE.put(keyOf(model), JSON.stringify({ openUntil }), { expirationTtl: KV_TTL_SECONDS })
+        : this.#env.CACHE.delete(keyOf(model));
+    this.#keepAlive(write.catch(() => undefined));
+  }
+}
+
+/** The KV key of what is known of a model's circuit: `{"openUntil": Unix ms}`. */
+function keyOf(model: string): string {
+  return `circuit:${model}`;
+}
+
+function knownOf(model: string): Known {
+  const known = circuits.get(model) ?? newKnown(model);
+  circuits.delete(model);
+  circuits.set(model, known);
+  const [oldest] = circuits.keys();
+  if (circuits.size > CIRCUITS_MAX && oldest !== undefined) circuits.delete(oldest);
+  return known;
+}
+
+function newKnown(model: string): Known {
+  const onChange = (): void => {
+    known.changed = true;
+  };
+  const known: Known = { circuit: new Circuit(model, onChange), changed: false, learnedUntil: 0, learning: null };
+  return known;
+}
