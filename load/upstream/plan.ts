@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { costAtto, type Tokens } from './account.ts';
 import { isFault } from './faults.ts';
 import type { SimulatedModel } from './models.ts';
+import { randomFrom } from './random.ts';
 
 /** What a request may ask of the simulator, in the body's `sim` or in `x-sim-…` headers. */
 export interface SimOptions {
@@ -86,32 +87,27 @@ const WORDS = [
   'l’été',
 ];
 
-function sha256(of: unknown): Buffer {
+function hashOf(of: unknown): Buffer {
   return createHash('sha256').update(JSON.stringify(of)).digest();
 }
 
-function randomFrom(hash: Buffer): () => number {
-  let state = hash.readUInt32LE(0);
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+/** Random numbers that depend on a value alone. */
+function randomOf(of: unknown): () => number {
+  return randomFrom(hashOf(of).readUInt32LE(0));
 }
 
 /** The plan of an answer: a pure function of request, model and seed. */
 export function planOf(request: SimRequest, model: SimulatedModel, seed: number, chunks: number): Plan {
   const { sim, stream: _, ...shaping } = request;
-  const hash = sha256([sim?.seed ?? seed, model.id, shaping]);
-  const random = randomFrom(hash);
+  const hash = hashOf([sim?.seed ?? seed, model.id, shaping]);
+  const random = randomFrom(hash.readUInt32LE(0));
   const wanted = sim?.chunks ?? chunks;
   const limit = request.max_tokens ?? request.max_completion_tokens ?? Number.POSITIVE_INFINITY;
   const calls = toolCalls(request, random);
   const all =
     request.response_format?.type?.startsWith('json') && wanted > 0
       ? ['{"answer":', '"yes"', '}']
-      : words(wanted, sim?.text_seed === undefined ? random : randomFrom(sha256([sim.text_seed])));
+      : words(wanted, sim?.text_seed === undefined ? random : randomOf([sim.text_seed]));
   const toSay = calls.length > 0 ? [] : sim?.continues === 'anew' ? all : leftToSay(request, all);
   const pieces = toSay.slice(0, limit);
   const reasoning = request.reasoning || model.id === 'sim/reasoning' ? words(5, random) : [];

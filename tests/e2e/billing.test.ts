@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, type System, startSystem } from '../support/system.ts';
+import { eventually } from '../support/eventually.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const REQUESTS = 500;
 const MODELS = [

@@ -1,8 +1,9 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
+import { eventually } from '../support/eventually.ts';
 import { restOfMinute } from '../support/minute.ts';
-import { eventually, type System, startSystem } from '../support/system.ts';
+import { type System, startSystem } from '../support/system.ts';
 
 const REQUESTS = 500;
 const LIMIT = 60;

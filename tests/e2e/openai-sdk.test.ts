@@ -3,7 +3,8 @@ import { streamText } from 'ai';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nanoToUsd } from '../../shared/money.ts';
-import { eventually, ledgerRow, type System, startSystem } from '../support/system.ts';
+import { eventually } from '../support/eventually.ts';
+import { ledgerRow, type System, startSystem } from '../support/system.ts';
 
 let system: System;
 beforeAll(async () => {

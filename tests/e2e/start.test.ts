@@ -1,32 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prepareLocalDatabase } from '../../scripts/local-state.ts';
-import { eventually } from '../support/system.ts';
+import { eventually } from '../support/eventually.ts';
+import { end, freePort, type Started, start, untilReady } from '../support/start.ts';
 
 const HELLO = [{ role: 'user' as const, content: 'Hello' }];
-
-/** `npm start` without npm: the same script, so that signals reach it as Ctrl-C does. */
-function start(env: Record<string, string>): { child: ChildProcess; output: () => string } {
-  const { OPENROUTER_API_KEY: _, ...outer } = process.env;
-  const child = spawn(process.execPath, ['scripts/start.mjs'], { env: { ...outer, ...env } });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
-  return { child, output: () => output };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  return typeof address === 'object' && address ? address.port : 0;
-}
 
 async function answers(url: string): Promise<boolean> {
   return fetch(url).then(
@@ -38,18 +20,15 @@ async function answers(url: string): Promise<boolean> {
 describe('npm start', () => {
   let stateDir: string;
   let port: number;
-  let started: ReturnType<typeof start>;
+  let started: Started;
   beforeAll(async () => {
     stateDir = await mkdtemp(join(tmpdir(), 'openai-api-'));
     port = await freePort();
     started = start({ PORT: String(port), STATE_DIR: stateDir });
-    await eventually(async () => started.output().includes('ready ') || null, 50_000);
+    await untilReady(started);
   });
   afterAll(async () => {
-    if (started.child.exitCode === null) {
-      started.child.kill('SIGINT');
-      await once(started.child, 'exit');
-    }
+    await end(started);
     await rm(stateDir, { recursive: true, force: true });
   });
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { D1Database } from '@cloudflare/workers-types';
 import OpenAI from 'openai';
 import { createTestHarness } from 'wrangler';
 import { type SimulatedUpstream, startUpstream } from '../../load/upstream/server.ts';
 import { sha256Hex } from '../../shared/ids.ts';
+import { eventually } from './eventually.ts';
 import { RECORDINGS_DIR } from './recordings.ts';
 import { statementsOf } from './schema.ts';
 
@@ -87,15 +87,6 @@ async function createKey(db: D1Database, userId: string, granted: Granted = {}):
       .bind('account', userId, ...Object.values(limits)),
   ]);
   return key;
-}
-
-/** Asks again until the answer is not null; fails after `withinMs`. */
-export async function eventually<T>(ask: () => Promise<T | null>, withinMs = 10_000): Promise<T> {
-  for (const deadline = Date.now() + withinMs; ; await wait(25)) {
-    const answer = await ask();
-    if (answer !== null) return answer;
-    if (Date.now() > deadline) throw new Error(`Did not come true within ${withinMs} ms: ${ask}`);
-  }
 }
 
 /** A ledger row, as far as tests look at it. */

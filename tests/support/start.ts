@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type SimulatedUpstream, startUpstream } from '../../load/upstream/server.ts';
+import { LOCAL_KEY } from '../../scripts/local-state.ts';
+import { eventually } from './eventually.ts';
+
+/** `npm start` as a child, and all that it has printed. */
+export interface Started {
+  child: ChildProcess;
+  output(): string;
+}
+
+/** `npm start` without npm: the same script, so that signals reach it as Ctrl-C does. */
+export function start(env: Record<string, string>): Started {
+  const { OPENROUTER_API_KEY: _, ...outer } = process.env;
+  const child = spawn(process.execPath, ['scripts/start.mjs'], { env: { ...outer, ...env } });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
+  return { child, output: () => output };
+}
+
+/** Resolves when it answers. */
+export async function untilReady({ child, output }: Started): Promise<void> {
+  await eventually(async () => {
+    if (child.exitCode !== null) throw new Error(`npm start ended: ${output().slice(-2_000)}`);
+    return output().includes('ready ') || null;
+  }, 90_000);
+}
+
+/** Ends it as Ctrl-C does, with all its children. */
+export async function end({ child }: Started): Promise<void> {
+  if (child.exitCode !== null) return;
+  child.kill('SIGINT');
+  await once(child, 'exit');
+}
+
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+/** `npm start`'s system, as developers run it, in front of a simulated upstream in this process. */
+export interface LocalSystem {
+  /** Of the API worker, without `/v1`. */
+  origin: string;
+  key: string;
+  upstream: SimulatedUpstream;
+  /** What the workers logged. */
+  output(): string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts it with an empty database. In contrast to wrangler's test harness its outbound connections are
+ * workerd's own, so that an upstream sees aborts, and workerd sees how an upstream dies.
+ */
+export async function startLocal(vars: Record<string, string> = {}): Promise<LocalSystem> {
+  const upstream = await startUpstream();
+  const port = await freePort();
+  const stateDir = await mkdtemp(join(tmpdir(), 'openai-api-'));
+  const started = start({
+    OPENROUTER_API_KEY: 'sk-or-v1-of-the-tests',
+    UPSTREAM_BASE_URL: upstream.url,
+    ...vars,
+    PORT: String(port),
+    STATE_DIR: stateDir,
+  });
+  await untilReady(started);
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    key: LOCAL_KEY,
+    upstream,
+    output: started.output,
+    async stop() {
+      await end(started);
+      await upstream.close();
+      await rm(stateDir, { recursive: true, force: true });
+    },
+  };
+}
