@@ -18,6 +18,7 @@ async function main(args: readonly string[]): Promise<void> {
     permissions: options.permissions?.split(','),
     tier: options.tier,
     rate_limit: options['rate-limit'] === undefined ? undefined : limit('rate-limit', options['rate-limit']),
+    resume: options.resume === undefined ? undefined : flag('resume', options.resume),
     expires_at: options.expires === undefined ? undefined : instant(options.expires),
   };
   switch (command) {
@@ -66,6 +67,11 @@ function limit(name: string, text: string | undefined): number | null | undefine
   if (text === 'none') return null;
   if (!/^\d+$/.test(text)) throw new UsageError(`--${name} must be a whole number or 'none', not '${text}'`);
   return Number(text);
+}
+
+function flag(name: string, text: string): boolean {
+  if (text !== 'true' && text !== 'false') throw new UsageError(`--${name} must be 'true' or 'false', not '${text}'`);
+  return text === 'true';
 }
 
 function budget(name: string, text: string | undefined): number | null | undefined {

@@ -1,12 +1,12 @@
-import type { AppContext } from '../env.ts';
+import type { AppContext, Env } from '../env.ts';
 import { ApiError, unavailable } from '../http/errors.ts';
+import { ownNames } from '../upstream/candidates.ts';
 import { modelList } from '../upstream/model-list.ts';
-import type { UpstreamModel } from '../upstream/upstream-model.ts';
+import { modelNamed, type UpstreamModel } from '../upstream/upstream-model.ts';
 
-/** GET /v1/models: every model of the upstream in OpenAI's shape. */
+/** GET /v1/models: the tiers and aliases of this gateway, then every model of the upstream, in OpenAI's shape. */
 export async function listModels(c: AppContext): Promise<Response> {
-  const models = await readModels(c);
-  return c.json({ object: 'list', data: models.map(openAiModel) });
+  return c.json({ object: 'list', data: await readModels(c) });
 }
 
 /** GET /v1/models/{id}: ids hold slashes, written as they are or encoded. */
@@ -20,17 +20,27 @@ export async function retrieveModel(c: AppContext): Promise<Response> {
       code: 'model_not_found',
     });
   }
-  return c.json(openAiModel(model));
+  return c.json(model);
 }
 
-async function readModels(c: AppContext): Promise<UpstreamModel[]> {
+async function readModels(c: AppContext): Promise<ReturnType<typeof openAiModel>[]> {
   try {
-    return await modelList(c.env, (work) => c.executionCtx.waitUntil(work));
+    const models = await modelList(c.env, (work) => c.executionCtx.waitUntil(work));
+    return [...ownModels(c.env, models), ...models].map(openAiModel);
   } catch (cause) {
     throw unavailable('The list of models cannot be read at the moment. Please try again.', cause);
   }
 }
 
-function openAiModel({ id, created }: UpstreamModel) {
-  return { id, object: 'model', created, owned_by: id.split('/')[0] ?? id };
+/** Those behind which a model is alive, as old as the newest of them. */
+function ownModels(env: Env, models: readonly UpstreamModel[]): Pick<UpstreamModel, 'id' | 'created'>[] {
+  return [...ownNames(env)].flatMap(([id, behind]) => {
+    const alive = behind.flatMap((name) => modelNamed(name, models) ?? []);
+    return alive.length > 0 ? [{ id, created: Math.max(...alive.map(({ created }) => created)) }] : [];
+  });
+}
+
+function openAiModel({ id, created }: Pick<UpstreamModel, 'id' | 'created'>) {
+  const [owner = id, ...name] = id.split('/');
+  return { id, object: 'model', created, owned_by: name.length > 0 ? owner : 'gateway' };
 }

@@ -43,6 +43,7 @@ const COLUMNS: Record<Group, string> = {
 export const SUMS = [
   'requests',
   'errors',
+  'unpriced',
   'input_tokens',
   'output_tokens',
   'cached_tokens',

@@ -95,6 +95,17 @@ export function possibleModels(env: Env, { model, models, fallback }: Requested)
   return [...own, ...listOf(env.FALLBACK_MODELS), ...(names.some(isTier) ? listOf(env.TIER_BUDGET) : [])];
 }
 
+/** The names that are this gateway's own, tiers and aliases, each with the models that it stands for. */
+export function ownNames(env: Env): Map<string, string[]> {
+  const aliases = aliasesOf(env);
+  return new Map(
+    [...TIERS, ...aliases.keys()].map((name) => {
+      const target = aliases.get(name) ?? name;
+      return [name, isTier(target) ? ofTier(env, target, false).map(({ model }) => model) : [target]];
+    }),
+  );
+}
+
 function ofTier(env: Env, tier: Tier, makeshift: boolean): Candidate[] {
   const models = { premium: env.TIER_PREMIUM, standard: env.TIER_STANDARD, budget: env.TIER_BUDGET }[tier];
   const maxTokens = tier === 'budget' ? Number(env.BUDGET_MAX_TOKENS) || null : null;

@@ -54,10 +54,10 @@ export function continuationOf(request: Continuable, { text, pieces }: Said, mod
   const trimmed = text.trimEnd();
   const space = text.slice(trimmed.length);
   if (trimmed === '')
-    return { messages: request.messages, lengths: lengthsLeft(request, pieces, 0), seam: new Seam('', text) };
+    return { messages: request.messages, lengths: lengthsLeft(request, pieces), seam: new Seam('', text) };
   if (TAKES_PREFILL.test(model) && request.reasoning == null) {
     const messages = [...request.messages, { role: 'assistant', content: trimmed }];
-    return { messages, lengths: lengthsLeft(request, pieces, 0), seam: new Seam('', space) };
+    return { messages, lengths: lengthsLeft(request, pieces), seam: new Seam('', space) };
   }
   const anchor = lastWords(trimmed);
   const messages = [
@@ -65,7 +65,8 @@ export function continuationOf(request: Continuable, { text, pieces }: Said, mod
     { role: 'assistant', content: text },
     { role: 'user', content: instruction(anchor) },
   ];
-  return { messages, lengths: lengthsLeft(request, pieces, anchor.length), seam: new Seam(anchor, space) };
+  const repeated = Math.ceil((anchor.length * pieces) / text.length);
+  return { messages, lengths: lengthsLeft(request, pieces - repeated), seam: new Seam(anchor, space) };
 }
 
 function instruction(anchor: string): string {
@@ -82,10 +83,10 @@ function lastWords(text: string): string {
   return whole.replace(/^\S*\s+(?=\S)/, '');
 }
 
-/** @param extra tokens at most for repeating what was said. */
-function lengthsLeft(request: Continuable, pieces: number, extra: number): Continuation['lengths'] {
+/** @param used tokens that are taken from what the client allowed. */
+function lengthsLeft(request: Continuable, used: number): Continuation['lengths'] {
   const { max_tokens, max_completion_tokens } = request;
-  const left = (limit: number) => Math.max(1, limit - pieces + extra);
+  const left = (limit: number) => Math.max(1, limit - used);
   return {
     ...(max_tokens != null && { max_tokens: left(max_tokens) }),
     ...(max_completion_tokens != null && { max_completion_tokens: left(max_completion_tokens) }),

@@ -37,7 +37,7 @@ function model(
   };
 }
 
-/** Prices fine enough that costs do not end at a whole nano-dollar. */
+/** Some of those of the tiers that wrangler.api.toml names. Prices fine enough that costs do not end at a whole nano-dollar. */
 const MODELS: readonly SimulatedModel[] = [
   model(
     'openai/gpt-5-mini',
@@ -94,6 +94,24 @@ const MODELS: readonly SimulatedModel[] = [
     '0.0000000000335',
     131_072,
     ['tools'],
+  ),
+  model(
+    'anthropic/claude-opus-4.5',
+    'anthropic/claude-4.5-opus-20251124',
+    'Anthropic',
+    '0.000005',
+    '0.000025',
+    '0.0000005',
+    200_000,
+  ),
+  model(
+    'openai/gpt-5-nano',
+    'openai/gpt-5-nano-2025-08-07',
+    'OpenAI',
+    '0.00000005',
+    '0.0000004',
+    '0.000000005',
+    400_000,
   ),
 ];
 

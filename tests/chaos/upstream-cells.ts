@@ -1,7 +1,7 @@
 import { FAULTS } from '../../load/upstream/faults.ts';
 
 /** What a fault is to a client that asks in a certain way. */
-export type Form =
+type Form =
   /** Nothing of an answer has come: another model can give it. */
   | 'before the first event'
   /** An answer breaks off. */

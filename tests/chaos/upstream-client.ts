@@ -35,6 +35,7 @@ export async function ask(baseURL: string, apiKey: string, request: Ask): Promis
     baseURL,
     apiKey,
     maxRetries: 0,
+    logLevel: 'off',
     fetch: async (url, init) => {
       const response = await fetch(url, init);
       return streamed ? tapped(response, (text) => (raw += text)) : response;

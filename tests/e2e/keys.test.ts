@@ -47,9 +47,10 @@ describe('npm run keys', () => {
   it('lists, changes, rotates and revokes', async () => {
     const created = await json('create', '--user', 'bob');
     expect(created).toMatchObject({ user_id: 'bob', permissions: ['read', 'write'], tier: null });
-    expect(await json('set', created.id, '--name', 'renamed', '--tier', 'free')).toMatchObject({
+    expect(await json('set', created.id, '--name', 'renamed', '--tier', 'free', '--resume', 'true')).toMatchObject({
       name: 'renamed',
       tier: 'free',
+      resume: true,
     });
     const rotated = await json('rotate', created.id, '--overlap', '60');
     expect([await models(created.key), await models(rotated.key)]).toEqual([200, 200]);
@@ -82,6 +83,7 @@ describe('npm run keys', () => {
     [['revoke'], "'revoke' needs the id of a key"],
     [['list', '--tier', 'free'], "'list' does not take --tier."],
     [['create', '--user', 'x', '--rate-limit', 'fast'], '--rate-limit must be a whole number'],
+    [['create', '--user', 'x', '--resume', 'maybe'], "--resume must be 'true' or 'false', not 'maybe'"],
     [['create', '--user', 'x', '--expires', 'soon'], '--expires must be an ISO date'],
     [['limits', '--user', 'x', '--budget-day', '-1'], '--budget-day'],
     [['create', '--user', 'x', '--tier', 'gold'], "Invalid value for 'tier': 'gold'."],

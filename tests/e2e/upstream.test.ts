@@ -79,7 +79,7 @@ describe('the simulated OpenRouter', () => {
     const generation = await get(`/generation?id=${entry?.generation_id}`);
     expect(generation.data.total_cost).toBe((entry?.cost_nano_usd ?? 0) / 1e9);
     expect((await get('/models')).data).toHaveLength(4);
-    expect((await get('/models?page=2')).data).toHaveLength(2);
+    expect((await get('/models?page=2')).data).toHaveLength(4);
     expect((await get('/key')).data.usage).toBeGreaterThan(0);
   });
 

@@ -66,20 +66,21 @@ interface Granted {
   name?: string;
   permissions?: string[];
   is_active?: 0 | 1;
+  resume?: 0 | 1;
   limits?: Record<string, number>;
 }
 
 async function createKey(db: D1Database, userId: string, granted: Granted = {}): Promise<string> {
-  const { name = userId, permissions = ['read', 'write'], is_active = 1, limits = {} } = granted;
+  const { name = userId, permissions = ['read', 'write'], is_active = 1, resume = 0, limits = {} } = granted;
   const key = `sk-test-key_${name}`;
   const columns = ['scope', 'subject', ...Object.keys(limits)];
   await db.batch([
     db.prepare('INSERT OR IGNORE INTO users (id, name, created_at) VALUES (?1, ?1, 0)').bind(userId),
     db
       .prepare(
-        'INSERT INTO api_keys (id, user_id, key_hash, name, permissions, is_active, created_at) VALUES (?1, ?2, ?3, ?1, ?4, ?5, 0)',
+        'INSERT INTO api_keys (id, user_id, key_hash, name, permissions, is_active, resume, created_at) VALUES (?1, ?2, ?3, ?1, ?4, ?5, ?6, 0)',
       )
-      .bind(`key_${name}`, userId, await sha256Hex(key), JSON.stringify(permissions), is_active),
+      .bind(`key_${name}`, userId, await sha256Hex(key), JSON.stringify(permissions), is_active, resume),
     db
       .prepare(
         `INSERT OR IGNORE INTO rate_limits (${columns.join(', ')}) VALUES (${columns.map((_, n) => `?${n + 1}`).join(', ')})`,
@@ -100,6 +101,8 @@ export interface LedgerRow {
   cached_tokens: number | null;
   reasoning_tokens: number | null;
   cost_nano_usd: number | null;
+  extra_cost_nano_usd: number;
+  unpriced_attempts: number;
   usage_source: string;
   attempts: number;
 }

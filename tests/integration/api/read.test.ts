@@ -38,7 +38,14 @@ describe('GET /usage', () => {
       start: '2026-11-01T00:00:00.000Z',
       end: '2026-12-01T00:00:00.000Z',
       group_by: [],
-      total: { requests: 4, errors: 1, input_tokens: 40, cost_nano_usd: 2_000_003_001, cost_usd: '2.000003001' },
+      total: {
+        requests: 4,
+        errors: 1,
+        unpriced: 1,
+        input_tokens: 40,
+        cost_nano_usd: 2_000_003_001,
+        cost_usd: '2.000003001',
+      },
     });
   });
 
@@ -119,13 +126,25 @@ describe('GET /v1/models', () => {
   it('lists the upstream’s models in OpenAI’s shape', async () => {
     const list = JSON.parse((await call('/v1/models', { key })).text);
     expect(list.object).toBe('list');
-    expect(list.data, 'both pages of the upstream').toHaveLength(6);
+    const upstreams = list.data.filter(({ owned_by }: { owned_by: string }) => owned_by !== 'gateway');
+    expect(upstreams, 'both pages of the upstream').toHaveLength(8);
     expect(list.data).toContainEqual({
       id: 'openai/gpt-5-mini',
       object: 'model',
       created: 1_760_000_000,
       owned_by: 'openai',
     });
+  });
+
+  it('lists the tiers and aliases behind which a model is alive', async () => {
+    const vars = {
+      TIER_PREMIUM: 'openai/gone',
+      MODEL_ALIASES: 'quick=openai/gpt-4o-mini,smart=premium,plain=standard',
+    };
+    const list = JSON.parse((await call('/v1/models', { key, env: vars })).text);
+    const own = list.data.filter(({ owned_by }: { owned_by: string }) => owned_by === 'gateway');
+    expect(own.map(({ id }: { id: string }) => id)).toEqual(['standard', 'budget', 'quick', 'plain']);
+    expect(JSON.parse((await call('/v1/models/quick', { key, env: vars })).text)).toEqual(own[2]);
   });
 
   it.each(['openai/gpt-5-mini', 'openai%2Fgpt-5-mini'])('finds one by its id, written %s', async (id) => {
