@@ -4,7 +4,7 @@ import type { Window } from './sliding-window.ts';
 
 const TABLES = `
   CREATE TABLE IF NOT EXISTS reservations (request_id TEXT PRIMARY KEY, reservation TEXT NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS holds (request_id TEXT PRIMARY KEY, arrived_at INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS holds (request_id TEXT PRIMARY KEY, arrived_at INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL, booked INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS days (day INTEGER PRIMARY KEY, requests INTEGER NOT NULL, tokens INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS charges (request_id TEXT PRIMARY KEY, arrived_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS reports (request_id TEXT PRIMARY KEY, event TEXT NOT NULL) STRICT, WITHOUT ROWID;`;
@@ -34,9 +34,13 @@ export class BooksStorage {
       const open = JSON.parse(reservation) as Reservation;
       state.open.set(open.requestId, open);
     }
-    const holds = sql.exec<{ request_id: string; arrived_at: number; cost_nano_usd: number }>('SELECT * FROM holds');
-    for (const { request_id: requestId, arrived_at: arrivedAt, cost_nano_usd: costNanoUsd } of holds) {
-      state.held.set(requestId, { requestId, arrivedAt, costNanoUsd });
+    for (const hold of sql.exec<HoldRow>('SELECT * FROM holds')) {
+      state.held.set(hold.request_id, {
+        requestId: hold.request_id,
+        arrivedAt: hold.arrived_at,
+        costNanoUsd: hold.cost_nano_usd,
+        booked: hold.booked === 1,
+      });
     }
     for (const { day, ...used } of sql.exec<Used & { day: number } & Row>('SELECT * FROM days'))
       state.days.set(day, used);
@@ -64,8 +68,11 @@ export class BooksStorage {
   saveHold(requestId: string, { held }: BooksState): void {
     const hold: Hold | undefined = held.get(requestId);
     if (hold) {
-      const { arrivedAt, costNanoUsd } = hold;
-      this.#storage.sql.exec('INSERT OR REPLACE INTO holds VALUES (?, ?, ?)', requestId, arrivedAt, costNanoUsd);
+      const { arrivedAt, costNanoUsd, booked } = hold;
+      this.#storage.sql.exec(
+        'INSERT OR REPLACE INTO holds VALUES (?, ?, ?, ?)',
+        ...[requestId, arrivedAt, costNanoUsd, Number(booked)],
+      );
     } else {
       this.#storage.sql.exec('DELETE FROM holds WHERE request_id = ?', requestId);
     }
@@ -126,6 +133,13 @@ export class BooksStorage {
   set userId(userId: string) {
     this.#storage.kv.put('userId', userId);
   }
+}
+
+interface HoldRow extends Row {
+  request_id: string;
+  arrived_at: number;
+  cost_nano_usd: number;
+  booked: number;
 }
 
 type Row = Record<string, SqlStorageValue>;

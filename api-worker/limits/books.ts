@@ -33,8 +33,11 @@ export interface Reservation extends Omit<Ask, 'limits' | 'keyRateLimit'> {
   leaseUntil: number;
 }
 
-/** A request that ended and whose cost is not known: it counts as reserved until the truth is. */
-export type Hold = Pick<Reservation, 'requestId' | 'arrivedAt' | 'costNanoUsd'>;
+/** A request that ended and whose cost is not, or not wholly, known: it counts as reserved until the truth is. */
+export interface Hold extends Pick<Reservation, 'requestId' | 'arrivedAt' | 'costNanoUsd'> {
+  /** What is known of the cost is booked; this is what may come on top of it. */
+  booked: boolean;
+}
 
 /** What was used and is known, of one UTC day. */
 export interface Used {
@@ -178,15 +181,15 @@ export class Books {
       const tokens = settlement.tokens ?? open.tokens;
       state.tokens = amend(state.tokens, tokens - open.tokens, open.admittedAt, now);
       this.#book(open, { requests: 1, tokens, cost_nano_usd: settlement.costNanoUsd ?? 0 });
-      const costNanoUsd = settlement.costNanoUsd === null ? open.costNanoUsd : (settlement.heldNanoUsd ?? 0);
-      if (costNanoUsd > 0) state.held.set(requestId, { requestId, arrivedAt: open.arrivedAt, costNanoUsd });
+      this.#hold(open, settlement, open.costNanoUsd);
       return true;
     }
     const hold = state.held.get(requestId);
     if (!hold) return false;
-    if (settlement.costNanoUsd !== null) {
+    if (!hold.booked && settlement.costNanoUsd !== null) {
       state.held.delete(requestId);
       this.#book(hold, { cost_nano_usd: settlement.costNanoUsd });
+      this.#hold(hold, settlement, 0);
     }
     return true;
   }
@@ -259,6 +262,15 @@ export class Books {
     }
     const live = Object.entries(state.keys).filter(([, window]) => untilEmpty(window, now) > 0);
     state.keys = { ...Object.fromEntries(live), [keyId]: add(state.keys[keyId] ?? EMPTY_WINDOW, 1, now) };
+  }
+
+  #hold(
+    { requestId, arrivedAt }: Pick<Hold, 'requestId' | 'arrivedAt'>,
+    { costNanoUsd: cost, heldNanoUsd = 0 }: Settlement,
+    unknownNanoUsd: number,
+  ): void {
+    const costNanoUsd = cost === null ? unknownNanoUsd : heldNanoUsd;
+    if (costNanoUsd > 0) this.state.held.set(requestId, { requestId, arrivedAt, costNanoUsd, booked: cost !== null });
   }
 
   #book({ arrivedAt }: Pick<Hold, 'arrivedAt'>, amount: Partial<Used>): void {

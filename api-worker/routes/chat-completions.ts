@@ -6,7 +6,7 @@ import { admit } from '../limits/admission.ts';
 import { handOverAnalytics, handOverUsage } from '../metering/hand-over.ts';
 import { outcomeOf, settlementOf } from '../metering/outcome.ts';
 import { answerClient, type ClientAnswer } from '../upstream/answer-client.ts';
-import { type Candidate, candidatesFor, possibleModels } from '../upstream/candidates.ts';
+import { type Candidate, type Candidates, candidatesFor } from '../upstream/candidates.ts';
 import { Circuits } from '../upstream/circuits.ts';
 import { clientError } from '../upstream/client-error.ts';
 import { costBound } from '../upstream/cost-bound.ts';
@@ -56,8 +56,7 @@ export async function chatCompletions(c: AppContext): Promise<Response> {
   const [likeliest] = candidates.first;
   // What a fresh isolate must learn, it learns while the limiter is asked.
   if (likeliest) circuits.learn(likeliest.model);
-  const boundOf = await boundsFor(c, asked, listed);
-  const most = Math.max(...possibleModels(env, requested).map((model) => boundOf({ model }, 0)));
+  const { boundOf, most } = await boundsFor(c, asked, candidates, listed);
   const admission = await admit(c, { tokens: likelyTokens(asked), costNanoUsd: most }, requestedModel);
 
   let reserved = most;
@@ -121,21 +120,28 @@ export async function chatCompletions(c: AppContext): Promise<Response> {
   return response;
 }
 
-/**
- * The most that an attempt can cost; 0 for accounts without a budget. Their prices are not looked at;
- * while the list cannot be had, the dearest are taken.
- */
+interface Bounds {
+  /** The most that an attempt at a candidate can cost, nano-dollars. */
+  boundOf(candidate: Candidate, extraPromptTokens?: number): number;
+  /** The most that one attempt can cost, whoever answers. */
+  most: number;
+}
+
+/** 0 for accounts without a budget: prices are not looked at. While the list cannot be had, the dearest are taken. */
 async function boundsFor(
   c: AppContext,
   asked: Asked,
+  { first, more }: Candidates,
   listed: () => Promise<Awaited<ReturnType<typeof knownModels>> | null>,
-): Promise<(candidate: Pick<Candidate, 'model'>, extraPromptTokens?: number) => number> {
+): Promise<Bounds> {
   const { budget_day_nano_usd: day, budget_month_nano_usd: month } = c.var.principal.limits;
-  if (day === null && month === null) return () => 0;
+  if (day === null && month === null) return { boundOf: () => 0, most: 0 };
   const models = await listed();
   const amounts = mostAmounts(asked);
-  return ({ model }, extraPromptTokens = 0) =>
+  const boundOf = ({ model }: Candidate, extraPromptTokens = 0): number =>
     costBound([model], models, { ...amounts, promptTokens: amounts.promptTokens + extraPromptTokens });
+  const all = [...first, ...((await more?.()) ?? [])];
+  return { boundOf, most: Math.max(...all.map((candidate) => boundOf(candidate))) };
 }
 
 function noneCan(tier: string): ApiError {

@@ -61,14 +61,15 @@ function streamHeaders(contentType: string): Record<string, string> {
 async function relayAnswer(
   answer: Answer,
   writable: WritableStream<Uint8Array>,
-  { streamed, resume, circuits, representative }: ClientRequest,
+  { streamed, resume, circuits, representative, journal }: ClientRequest,
 ): Promise<Ending> {
   const ended =
     streamed && resume
       ? await relayResumable(answer, writable, resume)
       : { answer, end: await relay(answer, writable, streamed) };
-  const { failure, model } = ended.answer.record;
-  if (ended.end === 'upstream_died' && failure && representative) circuits.report(model, failure);
+  for (const { failure, model } of representative ? journal.attempts : []) {
+    if (failure?.kind === 'died') circuits.report(model, failure);
+  }
   return { ...ended, firstEventAt: answer.firstEventAt };
 }
 

@@ -18,7 +18,7 @@ export interface Candidate {
 /** Candidates in the order in which they are to be tried. */
 export interface Candidates {
   first: readonly Candidate[];
-  /** Those after them, found out only when they are needed. */
+  /** Those after them, found out only when they are needed. Safe to repeat. */
   more: (() => Promise<readonly Candidate[]>) | null;
   /** The one model that the client named, whose refusal is the answer; null: it left the choice to us. */
   insistsOn: string | null;
@@ -59,40 +59,32 @@ export async function candidatesFor(
 ): Promise<Candidates> {
   const aliases = aliasesOf(env);
   const [name = model, ...others] = [model, ...models].map((one) => aliases.get(one) ?? one);
-  if (isTier(name) && others.length === 0) {
+  if (isTier(name) || others.some(isTier)) {
     const list = await listed();
-    const falls = fallback && name !== 'budget' && env.FALL_BACK_TO_BUDGET === 'true';
-    const all = [...ofTier(env, name, false), ...(falls ? ofTier(env, 'budget', true) : [])];
+    const falls = fallback && others.length === 0 && name !== 'budget' && env.FALL_BACK_TO_BUDGET === 'true';
+    const all = [
+      ...[name, ...others].flatMap((one) => (isTier(one) ? alive(ofTier(env, one, false), list) : [candidate(one)])),
+      ...(falls ? alive(ofTier(env, 'budget', true), list) : []),
+    ];
     return {
-      first: unique(all).filter((one) => isListed(one, list) && can(one, list, needs)),
+      first: unique(all).filter((one) => can(one, list, needs)),
       more: null,
       insistsOn: null,
-      tier: name,
+      tier: isTier(name) ? name : null,
     };
   }
-  const named = unique([name, ...others].flatMap((one) => (isTier(one) ? ofTier(env, one, false) : [candidate(one)])));
-  const [first, ...rest] = named;
   const own = models.length === 0 && fallback ? listOf(env.FALLBACK_MODELS).map(candidate) : [];
   const more = async (): Promise<readonly Candidate[]> => {
     const list = await listed();
-    const able = [...rest, ...own.filter((one) => isListed(one, list))].filter((one) => can(one, list, needs));
-    return unique(able).filter((one) => one.model !== first?.model);
+    const after = unique([candidate(name), ...others.map(candidate), ...alive(own, list)]).slice(1);
+    return after.filter((one) => can(one, list, needs));
   };
   return {
-    first: first ? [first] : [],
-    more: rest.length + own.length > 0 ? more : null,
+    first: [candidate(name)],
+    more: others.length + own.length > 0 ? more : null,
     insistsOn: models.length === 0 ? name : null,
     tier: null,
   };
-}
-
-/** All that {@link candidatesFor} could come to: what the cost is bounded over. */
-export function possibleModels(env: Env, { model, models, fallback }: Requested): string[] {
-  const aliases = aliasesOf(env);
-  const names = [model, ...models].map((one) => aliases.get(one) ?? one);
-  const own = names.flatMap((one) => (isTier(one) ? ofTier(env, one, false).map((each) => each.model) : [one]));
-  if (!fallback) return own;
-  return [...own, ...listOf(env.FALLBACK_MODELS), ...(names.some(isTier) ? listOf(env.TIER_BUDGET) : [])];
 }
 
 /** The names that are this gateway's own, tiers and aliases, each with the models that it stands for. */
@@ -120,14 +112,16 @@ function isTier(name: string): name is Tier {
   return TIERS.some((tier) => tier === name);
 }
 
-function isListed({ model }: Candidate, list: readonly UpstreamModel[] | null): boolean {
-  return list === null || modelNamed(model, list) !== null;
+/** Those that the upstream lists. */
+function alive(candidates: readonly Candidate[], list: readonly UpstreamModel[] | null): Candidate[] {
+  return candidates.filter(({ model }) => list === null || modelNamed(model, list) !== null);
 }
 
 function can({ model }: Candidate, list: readonly UpstreamModel[] | null, needs: Needs): boolean {
   return canServe(modelNamed(model, list), needs);
 }
 
+/** Each model once, where and as it came first. */
 function unique(candidates: readonly Candidate[]): Candidate[] {
-  return [...new Map(candidates.toReversed().map((one) => [one.model, one])).values()].toReversed();
+  return candidates.filter(({ model }, n) => candidates.findIndex((one) => one.model === model) === n);
 }

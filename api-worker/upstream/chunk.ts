@@ -73,9 +73,12 @@ export function takeChunk(said: Said, { choices }: Chunk): Said {
   const [choice] = choices ?? [];
   if (!choice) return said;
   const delta = choice.delta ?? {};
-  const text = typeof delta.content === 'string' ? delta.content : '';
+  const isText = typeof delta.content === 'string';
+  const text = isText ? (delta.content ?? '') : '';
   const beyond =
-    Object.entries(delta).some(([name, value]) => value != null && !PLAIN.has(name)) || delta.refusal != null;
+    Object.entries(delta).some(([name, value]) => value != null && !PLAIN.has(name)) ||
+    delta.refusal != null ||
+    (delta.content != null && !isText);
   return {
     text: said.text + text,
     pieces: said.pieces + (text === '' ? 0 : 1),

@@ -1,11 +1,11 @@
-import { type CircuitBreakerPolicy, CircuitState, circuitBreaker, handleWhen, SamplingBreaker } from 'cockatiel';
+import { type CircuitBreakerPolicy, CircuitState, CountBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import { logLine } from '../http/log.ts';
 import { AttemptFailure } from './failure.ts';
 
-/** A circuit opens when so many of the calls in so long a time fail, and there were so many. */
+/** A circuit opens when more than so many of the last calls failed, and there were so many at least. */
 const THRESHOLD = 0.5;
-const SAMPLED_MS = 30_000;
-const MIN_CALLS = 10;
+const CALLS = 20;
+const CALLS_MIN = 10;
 /** How long it stays open before one call may probe. */
 const OPEN_MS = 30_000;
 /** When to look again while one probes. */
@@ -54,7 +54,12 @@ export class Circuit {
   async run<T>(call: () => Promise<T>): Promise<T> {
     const retryAfterMs = this.closedFor();
     if (retryAfterMs > 0) throw new AttemptFailure('circuit_open', { retryAfterMs });
-    return this.#policy.execute(call);
+    const probes = this.#policy.state !== CircuitState.Closed;
+    try {
+      return await this.#policy.execute(probes ? () => probe(call) : call);
+    } catch (error) {
+      throw error instanceof LostProbe ? error.cause : error;
+    }
   }
 
   /** Takes over what another isolate has seen, unless this one knows of trouble itself. */
@@ -66,15 +71,10 @@ export class Circuit {
 
   /** @param openedAt Unix ms, of a circuit that is open already. */
   #newPolicy(openedAt: number | null): CircuitBreakerPolicy {
-    const breaker = new SamplingBreaker({
-      threshold: THRESHOLD,
-      duration: SAMPLED_MS,
-      minimumRps: (MIN_CALLS * 1000) / SAMPLED_MS,
-    });
+    const breaker = new CountBreaker({ threshold: THRESHOLD, size: CALLS, minimumNumberOfCalls: CALLS_MIN });
     // As cockatiel's `toJSON()` writes it.
     const open = { ownState: { value: CircuitState.Open, openedAt, attemptNo: 1 }, breakerState: breaker.state };
-    const counts = handleWhen((error) => speaksAgainst(error) || (this.#isProbing() && tellsNothing(error)));
-    const policy = circuitBreaker(counts, {
+    const policy = circuitBreaker(handleWhen(speaksAgainst), {
       halfOpenAfter: OPEN_MS,
       breaker,
       ...(openedAt !== null && { initialState: open }),
@@ -82,13 +82,15 @@ export class Circuit {
     policy.onHalfOpen(() => {
       this.#probedAt = Date.now();
     });
-    policy.onBreak(() => this.#changed(Date.now() + OPEN_MS));
-    policy.onReset(() => this.#changed(0));
+    // A probe that was given up as lost may still end, and has nothing to say any more.
+    policy.onBreak(() => policy === this.#policy && this.#changed(Date.now() + OPEN_MS));
+    policy.onReset(() => {
+      if (policy !== this.#policy) return;
+      // What failed before the circuit opened is not held against the model twice.
+      this.#policy = this.#newPolicy(null);
+      this.#changed(0);
+    });
     return policy;
-  }
-
-  #isProbing(): boolean {
-    return this.#policy.state === CircuitState.HalfOpen;
   }
 
   #changed(openUntil: number): void {
@@ -102,12 +104,20 @@ export class Circuit {
   }
 }
 
-/** What speaks against the model, rather than against the request, our key, or the client. */
-function speaksAgainst(error: Error): boolean {
-  return error instanceof AttemptFailure && error.retryable;
+/** A call that ended before the model could show anything: a probe that was none. */
+class LostProbe extends Error {}
+
+async function probe<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    const kind = error instanceof AttemptFailure ? error.kind : null;
+    if (kind !== 'client_left' && kind !== 'outrun' && kind !== 'unaffordable') throw error;
+    throw new LostProbe('the probe told nothing', { cause: error });
+  }
 }
 
-/** A call that ended before the model could show anything: a probe that was none. */
-function tellsNothing(error: Error): boolean {
-  return error instanceof AttemptFailure && ['client_left', 'outrun', 'unaffordable'].includes(error.kind);
+/** What speaks against the model, rather than against the request, our key, or the client. */
+function speaksAgainst(error: Error): boolean {
+  return error instanceof LostProbe || (error instanceof AttemptFailure && error.retryable);
 }

@@ -19,6 +19,7 @@ interface Continuable {
   response_format?: { type: string } | null | undefined;
   logprobs?: boolean | null | undefined;
   reasoning?: unknown;
+  reasoning_effort?: unknown;
   modalities?: unknown;
   max_tokens?: number | null | undefined;
   max_completion_tokens?: number | null | undefined;
@@ -31,8 +32,13 @@ export function canContinue(request: Continuable, said: Said): boolean {
   return plain && (n ?? 1) === 1 && !said.beyondText;
 }
 
-/** Claude up to 4.5, and not while it reasons: since 4.6 a conversation must end with the user's message. */
+/** Claude up to 4.5: since 4.6 a conversation must end with the user's message. */
 const TAKES_PREFILL = /^anthropic\/claude-(?:3|(?:opus|sonnet|haiku)-4(?:$|[.:-][015]?(?:$|:)))/;
+
+/** A prefill is refused while the model reasons. */
+function takesPrefill(model: string, { reasoning, reasoning_effort }: Continuable): boolean {
+  return TAKES_PREFILL.test(model) && !model.endsWith(':thinking') && reasoning == null && reasoning_effort == null;
+}
 
 const ANCHOR_CHARS = 48;
 
@@ -55,7 +61,7 @@ export function continuationOf(request: Continuable, { text, pieces }: Said, mod
   const space = text.slice(trimmed.length);
   if (trimmed === '')
     return { messages: request.messages, lengths: lengthsLeft(request, pieces), seam: new Seam('', text) };
-  if (TAKES_PREFILL.test(model) && request.reasoning == null) {
+  if (takesPrefill(model, request)) {
     const messages = [...request.messages, { role: 'assistant', content: trimmed }];
     return { messages, lengths: lengthsLeft(request, pieces), seam: new Seam('', space) };
   }
@@ -79,7 +85,7 @@ function lastWords(text: string): string {
   const end = text.slice(-ANCHOR_CHARS);
   // A surrogate pair must not be cut in two.
   const whole = /^[\uDC00-\uDFFF]/.test(end) ? end.slice(1) : end;
-  if (whole.length === text.length) return whole;
+  if (whole.length === text.length) return whole.trimStart();
   return whole.replace(/^\S*\s+(?=\S)/, '');
 }
 

@@ -9,6 +9,8 @@ export type FailureKind =
   | 'empty'
   /** An answer that had begun broke off. */
   | 'died'
+  /** An answer that was to continue another does not join it. */
+  | 'unjoined'
   /** Another candidate was faster: given up, whatever would have come. */
   | 'outrun'
   /** Not called: the candidate's circuit is open. */

@@ -73,7 +73,7 @@ class ResumableStream {
         if (state !== 'open') return state;
       }
     } catch (error) {
-      if (error instanceof SeamMismatch) answer.record.failure = new AttemptFailure('died', { cause: error });
+      if (error instanceof SeamMismatch) answer.record.failure = new AttemptFailure('unjoined', { cause: error });
       return 'died';
     }
     return this.said.finish === null && !this.#counted ? 'died' : 'complete';

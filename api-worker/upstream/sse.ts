@@ -1,5 +1,5 @@
 /** An event's end is a blank line, under any of the three line ends that SSE allows. */
-const EVENT_END = /\r\n\r\n|\n\n|\r\r/g;
+const EVENT_END = /\n\r?\n|\r\r/g;
 
 /** The whole events at a text's beginning, each with the blank line that ends it, and what is left. */
 export function wholeEvents(text: string): { events: string[]; rest: string } {

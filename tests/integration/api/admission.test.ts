@@ -187,6 +187,12 @@ describe('a budget', () => {
     expect(budget_day).toMatchObject({ held_usd: '0.000000000', reserved_usd: '0.000000000' });
   });
 
+  it('bounds a tier by the models that may answer, not by those that are gone', async () => {
+    const key = await createKey('tiered', { limits: { budget_day_nano_usd: 1_000_000_000 } });
+    const vars = { TIER_PREMIUM: 'openai/gone,openai/gpt-5-mini', TIER_BUDGET: 'openai/gone-too' };
+    expect((await chat(key, { ...HELLO, model: 'premium', max_tokens: 2_000 }, vars)).status).toBe(200);
+  });
+
   it('gives back all of a request that the upstream refused', async () => {
     const key = await createKey('refused', { limits: { budget_day_nano_usd: 1_000_000_000 } });
     expect((await chat(key, { ...HELLO, sim: { fault: 'status-400' } })).status).toBe(400);

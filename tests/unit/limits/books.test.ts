@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Ask, Books, LEASE_MS } from '../../../api-worker/limits/books.ts';
 import { DAY_MS, dayOf, periodOf } from '../../../api-worker/limits/periods.ts';
@@ -25,6 +24,11 @@ function ask(change: Partial<Ask> = {}): Ask {
 /** Asks for many requests and returns the refusals, null for an admitted one. */
 function admitAll(books: Books, count: number, change: Partial<Ask>, now = NOW) {
   return Array.from({ length: count }, (_, n) => books.admit(ask({ requestId: `r${n}`, ...change }), now).refusal);
+}
+
+/** What open requests reserve of the day's budget. */
+function reserved(books: Books): number {
+  return books.totals(dayOf(NOW), dayOf(NOW) + DAY_MS).reserved.cost_nano_usd;
 }
 
 describe('the books of an account', () => {
@@ -124,6 +128,98 @@ describe('the books of an account', () => {
     expect([...books.state.held.keys()]).toEqual(['r1']);
   });
 
+  it('raise what a request reserves as far as the budgets have room, with what others take up', () => {
+    for (const budget of ['budget_day_nano_usd', 'budget_month_nano_usd']) {
+      const books = new Books();
+      const limits = { ...UNLIMITED, [budget]: 3_000 };
+      books.admit(ask({ limits }), NOW);
+      books.admit(ask({ requestId: 'r2', limits }), NOW);
+      expect(books.raise('r1', 2_001, limits)).toBe(false);
+      expect(reserved(books), 'a refused raise reserves nothing').toBe(2_000);
+      expect(books.raise('r1', 2_000, limits)).toBe(true);
+      expect(reserved(books)).toBe(3_000);
+      expect(books.admit(ask({ requestId: 'r3', costNanoUsd: 1, limits }), NOW).refusal?.limit).toBe('budget');
+    }
+  });
+
+  it('raise a reservation only upwards, and once however often it is asked for', () => {
+    const books = new Books();
+    const limits = { ...UNLIMITED, budget_day_nano_usd: 1_500 };
+    books.admit(ask({ limits }), NOW);
+    for (let n = 0; n < 3; n += 1) expect(books.raise('r1', 1_500, limits)).toBe(true);
+    expect(reserved(books)).toBe(1_500);
+    expect(books.raise('r1', 10, limits)).toBe(true);
+    expect(reserved(books)).toBe(1_500);
+  });
+
+  it('raise nothing for a request that is not open', () => {
+    const books = new Books();
+    expect(books.raise('r1', 2_000, UNLIMITED), 'never asked for').toBe(false);
+    books.admit(ask(), NOW);
+    books.settle('r1', { tokens: 1, costNanoUsd: null }, NOW);
+    expect(books.raise('r1', 2_000, UNLIMITED), 'on hold').toBe(false);
+    expect(reserved(books)).toBe(0);
+    expect(books.state.held.get('r1')?.costNanoUsd).toBe(1_000);
+  });
+
+  it('ask for no other quota when a reservation is raised', () => {
+    const books = new Books();
+    const limits = { ...UNLIMITED, requests_per_month: 1, tokens_per_month: 100, requests_per_minute: 1 };
+    expect(books.admit(ask({ limits }), NOW).refusal).toBeNull();
+    expect(books.raise('r1', 2_000, limits)).toBe(true);
+    expect(books.totals(dayOf(NOW), dayOf(NOW) + DAY_MS).reserved).toEqual({
+      requests: 1,
+      tokens: 100,
+      cost_nano_usd: 2_000,
+    });
+  });
+
+  it('hold a raised request of unknown cost at the bound that it was raised to', () => {
+    const books = new Books();
+    books.admit(ask(), NOW);
+    books.raise('r1', 2_500, UNLIMITED);
+    books.settle('r1', { tokens: 1, costNanoUsd: null, heldNanoUsd: 7 }, NOW);
+    expect(books.state.held.get('r1')?.costNanoUsd).toBe(2_500);
+  });
+
+  it('are the same when a settlement with unknown attempts is told twice', () => {
+    const books = new Books();
+    const day = dayOf(NOW);
+    const settlement = { tokens: 1, costNanoUsd: 250, heldNanoUsd: 600 };
+    books.admit(ask({}), NOW);
+    for (const _ of [1, 2, 3]) expect(books.settle('r1', settlement, NOW)).toBe(true);
+    const totals = { used: { requests: 1, cost_nano_usd: 250 }, held_nano_usd: 600 };
+    expect(books.totals(day, day + DAY_MS)).toMatchObject(totals);
+  });
+
+  it('hold the unknown of a request that was taken for dead and then told its end, once', () => {
+    const books = new Books();
+    const day = dayOf(NOW);
+    books.admit(ask({}), NOW);
+    books.expire(NOW + LEASE_MS);
+    for (const _ of [1, 2]) books.settle('r1', { tokens: 1, costNanoUsd: 250, heldNanoUsd: 600 }, NOW + LEASE_MS);
+    const totals = { used: { requests: 1, cost_nano_usd: 250 }, held_nano_usd: 600 };
+    expect(books.totals(day, day + DAY_MS)).toMatchObject(totals);
+  });
+
+  it('hold, beside a known cost, what attempts of unknown cost may have cost', () => {
+    const books = new Books();
+    const limits = { ...UNLIMITED, budget_day_nano_usd: 1_000 };
+    const day = dayOf(NOW);
+    books.admit(ask({ limits }), NOW);
+    books.settle('r1', { tokens: 30, costNanoUsd: 250, heldNanoUsd: 600 }, NOW);
+    expect(books.totals(day, day + DAY_MS)).toMatchObject({
+      used: { requests: 1, cost_nano_usd: 250 },
+      held_nano_usd: 600,
+      reserved: { requests: 0, cost_nano_usd: 0 },
+    });
+    const more = (requestId: string, costNanoUsd: number) => books.admit(ask({ requestId, costNanoUsd, limits }), NOW);
+    expect(more('r2', 151).refusal).toMatchObject({ limit: 'budget', free: 150, inProgress: false });
+    expect(more('r2', 150).refusal).toBeNull();
+    expect(books.rebase(day, { requests: 1, tokens: 30, cost_nano_usd: 300 }, ['r1'])).toBe(true);
+    expect(books.totals(day, day + DAY_MS)).toMatchObject({ used: { cost_nano_usd: 300 }, held_nano_usd: 0 });
+  });
+
   it('take over the ledger’s sums of a day once it has all of it, and what it knows of holds', () => {
     const books = new Books();
     for (const requestId of ['r1', 'r2']) {
@@ -150,96 +246,5 @@ describe('the books of an account', () => {
     expect(books.totals(november.from, november.to).used.cost_nano_usd).toBe(7);
     books.forgetBefore(november.to);
     expect(books.state.days.size).toBe(0);
-  });
-});
-
-/** A step of a history. Times move on; requests are named by the order of their asking. */
-type Step =
-  | { do: 'admit'; bound: number; tokens: number }
-  | { do: 'settle'; which: number; share: number; known: boolean }
-  | { do: 'expire' }
-  | { do: 'reload' };
-
-const steps = fc.array(
-  fc.tuple(
-    fc.integer({ min: 0, max: LEASE_MS / 4 }),
-    fc.oneof<fc.Arbitrary<Step>[]>(
-      fc.record({ do: fc.constant('admit'), bound: fc.nat(500), tokens: fc.nat(100) }),
-      fc.record({
-        do: fc.constant('settle'),
-        which: fc.nat(60),
-        share: fc.double({ min: 0, max: 1, noNaN: true }),
-        known: fc.boolean(),
-      }),
-      fc.record({ do: fc.constant('expire') }),
-      fc.record({ do: fc.constant('reload') }),
-    ),
-  ),
-  { maxLength: 120 },
-);
-
-describe('in every history of admit, settle, expire and reload', () => {
-  it('what was truly spent never passes the budget, no limit is passed, and nothing is reserved for ever', () => {
-    const limits = {
-      ...UNLIMITED,
-      requests_per_minute: 20,
-      concurrent_requests: 4,
-      requests_per_month: 50,
-      budget_day_nano_usd: 2_000,
-      budget_month_nano_usd: 3_000,
-    };
-    fc.assert(
-      fc.property(steps, (history) => {
-        let books = new Books();
-        let now = NOW;
-        /** What the upstream charges, known to the books or not. */
-        const truth: { arrivedAt: number; cost: number }[] = [];
-        const asked: Ask[] = [];
-        let admitted = 0;
-        let ended = 0;
-        for (const [wait, step] of history) {
-          now += wait;
-          if (step.do === 'admit') {
-            const one = ask({
-              requestId: `r${asked.length}`,
-              arrivedAt: now,
-              costNanoUsd: step.bound,
-              tokens: step.tokens,
-              limits,
-            });
-            asked.push(one);
-            if (!books.admit(one, now).refusal) {
-              admitted += 1;
-              // Until it is settled, the worst is to be expected.
-              truth.push({ arrivedAt: now, cost: step.bound });
-            }
-          } else if (step.do === 'settle') {
-            const one = asked[step.which];
-            if (one && books.state.open.has(one.requestId)) {
-              const cost = Math.floor(one.costNanoUsd * step.share);
-              const paid = truth.find(({ arrivedAt, cost }) => arrivedAt === one.arrivedAt && cost === one.costNanoUsd);
-              if (paid) paid.cost = cost;
-              books.settle(one.requestId, { tokens: 1, costNanoUsd: step.known ? cost : null }, now);
-              ended += 1;
-            }
-          } else if (step.do === 'expire') ended += books.expire(now).length;
-          else books = new Books(structuredClone(books.state));
-
-          const month = periodOf('month', now);
-          const { used, held_nano_usd, reserved } = books.totals(month.from, month.to);
-          const spent = (from: number) =>
-            truth.filter(({ arrivedAt }) => arrivedAt >= from).reduce((sum, { cost }) => sum + cost, 0);
-          expect(spent(month.from)).toBeLessThanOrEqual(3_000);
-          expect(spent(dayOf(now))).toBeLessThanOrEqual(2_000);
-          expect(used.cost_nano_usd + held_nano_usd + reserved.cost_nano_usd).toBeLessThanOrEqual(3_000);
-          expect(books.state.open.size).toBeLessThanOrEqual(4);
-          expect(used.requests + reserved.requests).toBe(admitted);
-          expect(used.requests).toBe(ended);
-        }
-        books.expire(now + LEASE_MS);
-        expect(books.state.open.size, 'no reservation outlives its lease').toBe(0);
-      }),
-      { seed: 3, numRuns: 1_000 },
-    );
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
-import { candidatesFor, possibleModels, type Requested } from '../../../api-worker/upstream/candidates.ts';
+import { candidatesFor, ownNames, type Requested } from '../../../api-worker/upstream/candidates.ts';
 import { UpstreamModel } from '../../../api-worker/upstream/upstream-model.ts';
 
 const DEFAULTS = {
@@ -175,7 +175,7 @@ describe('the candidates for a list of models', () => {
   });
 });
 
-describe('possibleModels', () => {
+describe('in every configuration', () => {
   const NAMES = ['a/one', 'a/two', 'b/one', 'b/one:nitro', 'premium', 'standard', 'budget', 'x', 'y'];
   const names = fc.array(fc.constantFrom(...NAMES), { maxLength: 4 });
   const variable = names.map((list) => list.join(', '));
@@ -192,25 +192,60 @@ describe('possibleModels', () => {
     FALL_BACK_TO_BUDGET: fc.constantFrom('true', 'false'),
     BUDGET_MAX_TOKENS: fc.constantFrom('0', '512'),
   });
-  const asked = fc.record({ model: fc.constantFrom(...NAMES), models: names, fallback: fc.boolean() });
+  const requests = fc.record({ model: fc.constantFrom(...NAMES), models: names, fallback: fc.boolean() });
   const lists = fc.option(fc.subarray(NAMES.filter((name) => name.includes('/'))));
 
-  it('has all that there may be tried, whatever the configuration and the upstream’s list', async () => {
+  /** What the client names, as it is, by its alias or as a tier; and what may stand in for it where it lets it. */
+  function allowed(env: typeof DEFAULTS, { model, models: others, fallback }: Omit<Requested, 'needs'>): string[] {
+    const own = ownNames(envWith(env));
+    const named = [model, ...others].flatMap((name) => own.get(name) ?? [name]);
+    return fallback ? [...named, ...`${env.FALLBACK_MODELS},${env.TIER_BUDGET}`.split(/, ?/)] : named;
+  }
+
+  it('no one is tried twice, or whom neither the client nor the operator named, and asking again changes nothing', async () => {
     await fc.assert(
-      fc.asyncProperty(configuration, asked, lists, async (env, request, listed) => {
-        const possible = possibleModels(envWith(env), { ...request, needs: NEEDS_NOTHING });
-        const tried = await models({ env, ...request, listed: listed && listing(listed) });
-        expect(possible).toEqual(expect.arrayContaining(tried));
+      fc.asyncProperty(configuration, requests, lists, async (env, request, ids) => {
+        const listed = ids && listing(ids);
+        const tried = await models({ env, ...request, listed });
+        expect(allowed(env, request)).toEqual(expect.arrayContaining(tried));
         expect(tried, 'each once').toHaveLength(new Set(tried).size);
+        const { more } = await candidatesFor(envWith(env), { ...request, needs: NEEDS_NOTHING }, async () => listed);
+        expect(await more?.()).toEqual(await more?.());
       }),
       { seed: 1, numRuns: 2_000 },
     );
   });
+});
 
-  it('has nothing that the client rules out', () => {
-    const possible = (request: Partial<Requested>) =>
-      possibleModels(envWith({}), { model: 's/one', models: [], fallback: false, needs: NEEDS_NOTHING, ...request });
-    expect(possible({})).toEqual(['s/one']);
-    expect(possible({ model: 'premium', models: ['fast'] })).toEqual(['p/one', 'p/two', 'a/quick']);
+describe('the order of candidates', () => {
+  it('is that of the first mention', async () => {
+    expect(await models({ model: 'a/one', models: ['b/two', 'a/one', 'b/two'] })).toEqual(['a/one', 'b/two']);
+    expect(await models({ model: 'standard', env: { TIER_BUDGET: 's/two,b/one,s/one' } })).toEqual([
+      's/one',
+      's/two',
+      'b/one',
+    ]);
+  });
+
+  it('leaves out what is gone from a tier that stands in a list, and adds no budget tier to it', async () => {
+    const env = { TIER_STANDARD: 'x/retired,s/two' };
+    expect(await models({ env, model: 'm/named', models: ['standard', 'n/named'] })).toEqual([
+      'm/named',
+      's/two',
+      'n/named',
+    ]);
+    expect(await models({ env, model: 'standard', models: ['n/named'] })).toEqual(['s/two', 'n/named']);
+  });
+});
+
+describe('ownNames', () => {
+  it('are the tiers and the aliases, each with the models behind it', () => {
+    expect([...ownNames(envWith({}))]).toEqual([
+      ['premium', ['p/one', 'p/two']],
+      ['standard', ['s/one', 's/two']],
+      ['budget', ['b/one', 'b/two']],
+      ['fast', ['a/quick']],
+      ['smart', ['p/one', 'p/two']],
+    ]);
   });
 });

@@ -12,7 +12,8 @@ import {
 import { NOTHING_SAID, Seam, SeamMismatch } from '../../../api-worker/upstream/continuation.ts';
 import { nanoToUsd, usdToNano } from '../../../shared/money.ts';
 
-const delta = (content: object, rest: object = {}): Chunk => ({ choices: [{ index: 0, delta: content, ...rest }] });
+type Fields = Record<string, unknown>;
+const delta = (fields: Fields, rest: Fields = {}): Chunk => ({ choices: [{ index: 0, delta: fields, ...rest }] });
 
 describe('readChunk', () => {
   it('reads an object, unknown fields included', () => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { clientError, redact } from '../../../api-worker/upstream/client-error.ts';
-import { delayBefore } from '../../../api-worker/upstream/failover.ts';
 import { AttemptFailure, refusal } from '../../../api-worker/upstream/failure.ts';
 
 const told = (status: number, message = 'why', metadata?: unknown) => {
@@ -68,16 +67,4 @@ describe('retryable', () => {
     [403, false],
     [404, false],
   ])('%i: %s', (status, retryable) => expect(new AttemptFailure('refused', { status }).retryable).toBe(retryable));
-});
-
-describe('delayBefore', () => {
-  it('has full jitter under a doubling bound', () => {
-    expect(delayBefore(1, null, () => 0.999)).toBe(249);
-    expect(delayBefore(3, null, () => 0.999)).toBe(999);
-    expect(delayBefore(3, null, () => 0)).toBe(0);
-  });
-
-  it('is never shorter than what the upstream asks for', () => {
-    expect(delayBefore(1, 1000, () => 0.5)).toBe(1000);
-  });
 });

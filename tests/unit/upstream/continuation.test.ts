@@ -161,8 +161,7 @@ describe('the seam', () => {
   it('loses and doubles no character where the last words are repeated, whatever the cuts', () => {
     const leading = fc.constantFrom('', ' ', '\n\n');
     fc.assert(
-      fc.property(texts, fc.nat(), cuts, leading, (tail, at, pieces, before) => {
-        const known = `x${tail}`;
+      fc.property(texts, fc.nat(), cuts, leading, (known, at, pieces, before) => {
         const text = known.slice(0, at % (known.length + 1));
         const continuation = continuationOf(REQUEST, said(text), OTHER);
         const anchor = lastWords(continuation) ?? '';
@@ -188,6 +187,12 @@ describe('the seam', () => {
     );
   });
 
+  it('continues a short text that began with white space', () => {
+    const continuation = continuationOf(REQUEST, said('\n\nHello'), OTHER);
+    expect(lastWords(continuation)).toBe('Hello');
+    expect(continuation.seam.feed('Hello world')).toBe(' world');
+  });
+
   const long = 'Once upon a time there was a gateway that never lost a character of what it was given.';
   it.each([
     ['starts anew', `${long} The end.`],
@@ -202,6 +207,12 @@ describe('the seam', () => {
       }),
       { seed: 4 },
     );
+  });
+
+  it('refuses a continuation with the first letter that differs, not only once enough has come', () => {
+    const seam = new Seam('that it', '');
+    expect(seam.feed('tha')).toBe('');
+    expect(() => seam.feed('n')).toThrow(SeamMismatch);
   });
 
   it.each(['', 'that', ' \n'])('refuses a continuation that ends after %j', (text) => {
