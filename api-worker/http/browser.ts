@@ -1,14 +1,7 @@
 import { cors } from 'hono/cors';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Env } from '../env.ts';
-
-/** Names of a comma-separated variable, trimmed, without empty ones. */
-export function listOf(variable: string): string[] {
-  return variable
-    .split(',')
-    .map((name) => name.trim())
-    .filter(Boolean);
-}
+import { listOf } from '../list-of.ts';
 
 /** What browsers are told on every answer: JSON and event streams, to be neither framed, sniffed nor executed. */
 export const securityHeaders = secureHeaders({

@@ -1,8 +1,8 @@
 import type { AppContext } from '../env.ts';
-import { listOf } from '../http/browser.ts';
 import { ApiError } from '../http/errors.ts';
 import { readBodyAndText } from '../http/input.ts';
 import { admit } from '../limits/admission.ts';
+import { listOf } from '../list-of.ts';
 import { handOverAnalytics, handOverUsage } from '../metering/hand-over.ts';
 import { outcomeOf, settlementOf } from '../metering/outcome.ts';
 import { answerClient, type ClientAnswer } from '../upstream/answer-client.ts';

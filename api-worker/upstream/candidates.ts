@@ -1,5 +1,5 @@
 import type { Env } from '../env.ts';
-import { listOf } from '../http/browser.ts';
+import { listOf } from '../list-of.ts';
 import { canServe, type Needs } from './needs.ts';
 import { modelNamed, type UpstreamModel } from './upstream-model.ts';
 

@@ -11,19 +11,25 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => system.stop());
 
+const HEDGED = { 'x-gateway-hedge': 'true' };
 let asked = 0;
+
+async function ask(headers: Record<string, string>, body: Record<string, unknown>): Promise<Response> {
+  const response = await fetch(`${system.origin}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${system.key}`, 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }], ...body }),
+  });
+  await response.text();
+  return response;
+}
 
 /** A request to a model that takes three seconds for its first event, with a fast one after it. */
 async function late(headers: Record<string, string>, fields: Record<string, unknown> = {}) {
   asked += 1;
   const model = `sim/slow-start/${asked}`;
   const startedAt = Date.now();
-  const response = await fetch(`${system.origin}/v1/chat/completions`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${system.key}`, 'content-type': 'application/json', ...headers },
-    body: JSON.stringify({ models: [model, FAST], messages: [{ role: 'user', content: 'Hi' }], ...fields }),
-  });
-  await response.text();
+  const response = await ask(headers, { models: [model, FAST], ...fields });
   return { model, response, tookMs: Date.now() - startedAt };
 }
 
@@ -51,7 +57,7 @@ const entriesOf = (...models: string[]) =>
 
 describe('hedging', () => {
   it.each([true, false])('lets the second model answer when the first is late, streamed: %s', async (stream) => {
-    const { response, tookMs } = await late({ 'x-gateway-hedge': 'true' }, { stream });
+    const { response, tookMs } = await late(HEDGED, { stream });
     expect(response.headers.get('x-gateway-model')).toBe(FAST);
     expect(response.headers.get('x-gateway-attempts')).toBe('2');
     expect(tookMs).toBeGreaterThanOrEqual(HEDGE_AFTER_MS);
@@ -60,7 +66,7 @@ describe('hedging', () => {
 
   it('ends the loser at once, meters it and shows what it cost', async () => {
     const before = entriesOf(FAST).length;
-    const { model, response } = await late({ 'x-gateway-hedge': 'true' }, { stream: true });
+    const { model, response } = await late(HEDGED, { stream: true });
     const [loser] = entriesOf(model);
     const winner = entriesOf(FAST)[before];
     await eventually(async () => loser?.settled || null, 1_000);
@@ -84,36 +90,14 @@ describe('hedging', () => {
 
   it('starts no second attempt when the first is in time', async () => {
     const before = system.upstream.account.entries.length;
-    const response = await fetch(`${system.origin}/v1/chat/completions`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${system.key}`,
-        'content-type': 'application/json',
-        'x-gateway-hedge': 'true',
-      },
-      body: JSON.stringify({ models: [FAST, 'sim/any'], messages: [{ role: 'user', content: 'Hi' }] }),
-    });
-    await response.text();
+    await ask(HEDGED, { models: [FAST, 'sim/any'] });
     expect(system.upstream.account.entries).toHaveLength(before + 1);
   });
 
   it('keeps the first when it speaks after all, though the second was started', async () => {
     asked += 1;
     const [model, second] = [`sim/slow-start/${asked}`, `sim/silence/${asked}`];
-    const response = await fetch(`${system.origin}/v1/chat/completions`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${system.key}`,
-        'content-type': 'application/json',
-        'x-gateway-hedge': 'true',
-      },
-      body: JSON.stringify({
-        models: [model, second],
-        messages: [{ role: 'user', content: 'Hi' }],
-        sim: { ttft_ms: 800 },
-      }),
-    });
-    await response.text();
+    const response = await ask(HEDGED, { models: [model, second], sim: { ttft_ms: 800 } });
     expect(response.headers.get('x-gateway-model')).toBe(model);
     expect(response.headers.get('x-gateway-attempts')).toBe('2');
     await eventually(async () => entriesOf(second)[0]?.cancelled || null, 1_000);
