@@ -63,7 +63,7 @@ async function meterAttempt(env: Env, record: AttemptRecord): Promise<MeteredAtt
     model: fields.model ?? record.model,
     generation_id: record.generationId ?? fields.generation_id,
   };
-  if (fields.usage_source === 'provider') return { record, fields: told };
+  if (fields.cost_nano_usd !== null) return { record, fields: told };
   if (record.failure && !record.failure.mayHaveCost) return null;
   const generation = await generationOf(env, record, told.generation_id);
   if (!generation) return { record, fields: told };
@@ -74,10 +74,10 @@ async function meterAttempt(env: Env, record: AttemptRecord): Promise<MeteredAtt
       model: fields.model ?? generation.model ?? record.model,
       provider: told.provider ?? generation.provider,
       finish_reason: told.finish_reason ?? generation.finishReason,
-      input_tokens: generation.inputTokens,
-      output_tokens: generation.outputTokens,
-      cached_tokens: generation.cachedTokens,
-      reasoning_tokens: generation.reasoningTokens,
+      input_tokens: generation.inputTokens ?? told.input_tokens,
+      output_tokens: generation.outputTokens ?? told.output_tokens,
+      cached_tokens: generation.cachedTokens ?? told.cached_tokens,
+      reasoning_tokens: generation.reasoningTokens ?? told.reasoning_tokens,
       cost_nano_usd: generation.costNanoUsd,
       usage_source: 'reconciled',
     },

@@ -6,7 +6,7 @@ import { listOf } from '../list-of.ts';
 import { handOverAnalytics, handOverUsage } from '../metering/hand-over.ts';
 import { outcomeOf, settlementOf } from '../metering/outcome.ts';
 import { answerClient, type ClientAnswer } from '../upstream/answer-client.ts';
-import { type Candidate, type Candidates, candidatesFor } from '../upstream/candidates.ts';
+import { type Candidate, candidatesFor } from '../upstream/candidates.ts';
 import { Circuits } from '../upstream/circuits.ts';
 import { clientError } from '../upstream/client-error.ts';
 import { costBound } from '../upstream/cost-bound.ts';
@@ -44,22 +44,22 @@ export async function chatCompletions(c: AppContext): Promise<Response> {
     return within(MODELS_TIMEOUT_MS, listing).catch(() => null);
   };
   const requested = {
-    model: requestedModel,
+    model: request.model ?? null,
     models: request.models ?? [],
     fallback: options.fallback ?? true,
     needs: needsOf(asked),
   };
   const candidates = await candidatesFor(env, requested, listed);
-  if (candidates.first.length === 0) throw noneCan(requestedModel);
+  const [likeliest] = candidates.first;
+  if (!likeliest) throw noneCan(requestedModel);
 
   const circuits = new Circuits(env, keepAlive);
-  const [likeliest] = candidates.first;
   // What a fresh isolate must learn, it learns while the limiter is asked.
-  if (likeliest) circuits.learn(likeliest.model);
-  const { boundOf, most } = await boundsFor(c, asked, candidates, listed);
-  const admission = await admit(c, { tokens: likelyTokens(asked), costNanoUsd: most }, requestedModel);
+  circuits.learn(likeliest.model);
+  const boundOf = await boundsFor(c, asked, listed);
+  let reserved = boundOf(likeliest);
+  const admission = await admit(c, { tokens: likelyTokens(asked), costNanoUsd: reserved }, requestedModel);
 
-  let reserved = most;
   const journal = newJournal();
   const upstream: UpstreamRequest = {
     env,
@@ -120,33 +120,26 @@ export async function chatCompletions(c: AppContext): Promise<Response> {
   return response;
 }
 
-interface Bounds {
-  /** The most that an attempt at a candidate can cost, nano-dollars. */
-  boundOf(candidate: Candidate, extraPromptTokens?: number): number;
-  /** The most that one attempt can cost, whoever answers. */
-  most: number;
-}
-
-/** 0 for accounts without a budget: prices are not looked at. While the list cannot be had, the dearest are taken. */
+/**
+ * The most that an attempt at a candidate can cost, nano-dollars. 0 for accounts without a budget: prices
+ * are not looked at. While the list cannot be had, the dearest are taken.
+ */
 async function boundsFor(
   c: AppContext,
   asked: Asked,
-  { first, more }: Candidates,
   listed: () => Promise<Awaited<ReturnType<typeof knownModels>> | null>,
-): Promise<Bounds> {
+): Promise<(candidate: Candidate, extraPromptTokens?: number) => number> {
   const { budget_day_nano_usd: day, budget_month_nano_usd: month } = c.var.principal.limits;
-  if (day === null && month === null) return { boundOf: () => 0, most: 0 };
+  if (day === null && month === null) return () => 0;
   const models = await listed();
   const amounts = mostAmounts(asked);
-  const boundOf = ({ model }: Candidate, extraPromptTokens = 0): number =>
+  return ({ model }, extraPromptTokens = 0) =>
     costBound([model], models, { ...amounts, promptTokens: amounts.promptTokens + extraPromptTokens });
-  const all = [...first, ...((await more?.()) ?? [])];
-  return { boundOf, most: Math.max(...all.map((candidate) => boundOf(candidate))) };
 }
 
-function noneCan(tier: string): ApiError {
+function noneCan(model: string): ApiError {
   return new ApiError(400, {
-    message: `No model of the tier '${tier}' can serve this request: none takes its tools, images, response_format or length.`,
+    message: `No model that '${model}' stands for can serve this request: none takes its tools, images, response_format or length.`,
     param: 'model',
     code: 'unsupported_value',
   });

@@ -26,7 +26,7 @@ export function chatResume(
   maxTokensDefault: number,
 ): Resume {
   return async (said, died) => {
-    if (!canContinue(request, said)) return null;
+    if (!canContinue(request, said) || upstream.signal.aborted) return null;
     const { first, more } = upstream.candidates;
     const all = [...first, ...((await more?.()) ?? [])];
     const others = all.filter(({ model }) => model !== died.record.model);

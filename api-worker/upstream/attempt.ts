@@ -1,5 +1,6 @@
 import type { Env } from '../env.ts';
 import { collect } from '../metering/transcript.ts';
+import { within } from '../within.ts';
 import { type Caller, endpoint } from './endpoint.ts';
 import { AttemptFailure, refusal } from './failure.ts';
 import type { AttemptRecord } from './journal.ts';
@@ -53,9 +54,8 @@ export async function attempt(call: UpstreamCall): Promise<Answer> {
   const limit = (ms: number): number => Math.max(1, Math.min(ms, deadline - Date.now()));
   signal.addEventListener('abort', end, { once: true });
   try {
-    if (signal.aborted) throw reasonOf(signal);
     const response = await inTime(limit(policy.headersTimeoutMs), end, send(call, controller.signal));
-    if (!response.ok) throw await refused(response);
+    if (!response.ok) throw await refused(response, limit(ERROR_BODY_MS));
     if (!response.body) throw new AttemptFailure('empty');
     const contentType = response.headers.get('content-type') ?? 'application/json';
     const [client, meter] = response.body.tee();
@@ -85,13 +85,17 @@ function failureOf(error: unknown): AttemptFailure {
 }
 
 /** Why an answer is not wanted any more; a signal that does not say is the client's. */
-function reasonOf(signal: AbortSignal): AttemptFailure {
+export function reasonOf(signal: AbortSignal): AttemptFailure {
   return signal.reason instanceof AttemptFailure ? signal.reason : new AttemptFailure('client_left');
 }
 
-function send({ env, path, caller, body }: UpstreamCall, signal: AbortSignal): Promise<Response> {
+async function send({ env, path, caller, body }: UpstreamCall, signal: AbortSignal): Promise<Response> {
   const { url, headers } = endpoint(env, path, caller);
-  return fetch(url, { method: 'POST', headers, body, signal });
+  try {
+    return await fetch(url, { method: 'POST', headers, body, signal });
+  } catch (cause) {
+    throw new AttemptFailure('unreachable', { cause });
+  }
 }
 
 /** The work, or a timeout failure and the call's end when it takes longer. */
@@ -123,18 +127,29 @@ function endWhenSilent(
   void transcript.then(() => clearInterval(timer));
 }
 
-/** Error bodies are short; what is longer is some proxy's page. */
+/** Error bodies are short and come at once; what is longer is some proxy's page. */
 const ERROR_BODY_BYTES = 64 * 1024;
+const ERROR_BODY_MS = 5_000;
 
-async function refused(response: Response): Promise<AttemptFailure> {
-  const text = (await response.text().catch(() => '')).slice(0, ERROR_BODY_BYTES);
+async function refused(response: Response, withinMs: number): Promise<AttemptFailure> {
+  const text = await within(withinMs, beginningOf(response)).catch(() => '');
   let body: unknown = null;
   try {
     body = JSON.parse(text);
   } catch {
-    // Not JSON: the status alone tells.
+    // Not JSON, or not in time: the status alone tells.
   }
   return refusal(body, response.status, retryAfter(response.headers));
+}
+
+async function beginningOf({ body }: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const bytes of body ?? []) {
+    text += decoder.decode(bytes, { stream: true });
+    if (text.length >= ERROR_BODY_BYTES) break;
+  }
+  return text;
 }
 
 /** `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), as milliseconds from now. */

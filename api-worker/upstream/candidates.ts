@@ -20,14 +20,15 @@ export interface Candidates {
   first: readonly Candidate[];
   /** Those after them, found out only when they are needed. Safe to repeat. */
   more: (() => Promise<readonly Candidate[]>) | null;
-  /** The one model that the client named, whose refusal is the answer; null: it left the choice to us. */
+  /** The one model that the client named, whose refusal is the answer; null: the choice is ours. */
   insistsOn: string | null;
   tier: Tier | null;
 }
 
 /** What a request says of who is to answer. */
 export interface Requested {
-  model: string;
+  /** Null: it names none, so that it is DEFAULT_MODEL's. */
+  model: string | null;
   /** OpenRouter's `models`: what to try after `model`. */
   models: readonly string[];
   /** Whether models that the client did not name may answer. */
@@ -48,7 +49,8 @@ function aliasesOf(env: Env): Map<string, string> {
 /**
  * Who may answer. A tier's models are those that the upstream lists and that can serve the request, and
  * after them the budget tier's, with short answers. A model that is named comes first whatever the list
- * says of it; after it the client's own `models` or else FALLBACK_MODELS, if they can serve the request.
+ * says of it; after it the client's own `models`, tiers among them or not, or else FALLBACK_MODELS, if
+ * they can serve the request.
  *
  * @param listed the upstream's models; null when they are not to be had: then nothing is excluded.
  */
@@ -58,7 +60,8 @@ export async function candidatesFor(
   listed: () => Promise<readonly UpstreamModel[] | null>,
 ): Promise<Candidates> {
   const aliases = aliasesOf(env);
-  const [name = model, ...others] = [model, ...models].map((one) => aliases.get(one) ?? one);
+  const asked = [...(model === null ? [] : [model]), ...models];
+  const [name = env.DEFAULT_MODEL, ...others] = asked.map((one) => aliases.get(one) ?? one);
   if (isTier(name) || others.some(isTier)) {
     const list = await listed();
     const falls = fallback && others.length === 0 && name !== 'budget' && env.FALL_BACK_TO_BUDGET === 'true';
@@ -82,7 +85,7 @@ export async function candidatesFor(
   return {
     first: [candidate(name)],
     more: others.length + own.length > 0 ? more : null,
-    insistsOn: models.length === 0 ? name : null,
+    insistsOn: models.length === 0 ? model && name : null,
     tier: null,
   };
 }

@@ -2,8 +2,11 @@ import { type CircuitBreakerPolicy, CircuitState, CountBreaker, circuitBreaker, 
 import { logLine } from '../http/log.ts';
 import { AttemptFailure } from './failure.ts';
 
-/** A circuit opens when more than so many of the last calls failed, and there were so many at least. */
-const THRESHOLD = 0.5;
+/**
+ * A circuit opens when more than so many of the last calls failed, and there were so many at least. Under
+ * a half, since an answer that breaks off counts twice: for its beginning, and against its end.
+ */
+const THRESHOLD = 0.45;
 const CALLS = 20;
 const CALLS_MIN = 10;
 /** How long it stays open before one call may probe. */
@@ -60,6 +63,13 @@ export class Circuit {
     } catch (error) {
       throw error instanceof LostProbe ? error.cause : error;
     }
+  }
+
+  /** Counts a failure that came after the call had been counted as a success: an answer that broke off. */
+  async report(failure: AttemptFailure): Promise<void> {
+    // Whether an open circuit may be closed is for a call to find out that is made now.
+    if (this.#policy.state !== CircuitState.Closed) return;
+    await this.#policy.execute(() => Promise.reject(failure)).catch(() => undefined);
   }
 
   /** Takes over what another isolate has seen, unless this one knows of trouble itself. */

@@ -21,8 +21,6 @@ interface Known {
   changed: boolean;
   /** Until when what KV said is trusted, Unix ms. */
   learnedUntil: number;
-  /** The look into KV that is under way; null: there is none that is worth waiting for. */
-  learning: Promise<void> | null;
 }
 
 const circuits = new Map<string, Known>();
@@ -35,6 +33,8 @@ const circuits = new Map<string, Known>();
 export class Circuits {
   readonly #env: Env;
   readonly #keepAlive: (work: Promise<unknown>) => void;
+  /** Looks into KV that this request waits for. Another's are none of its own: they may never end. */
+  readonly #learning = new Map<string, Promise<void>>();
 
   constructor(env: Env, keepAlive: (work: Promise<unknown>) => void) {
     this.#env = env;
@@ -48,14 +48,13 @@ export class Circuits {
   learn(model: string): Promise<void> | null {
     const isNew = !circuits.has(model);
     const known = knownOf(model);
-    if (known.learnedUntil > Date.now()) return known.learning;
+    if (known.learnedUntil > Date.now()) return this.#learning.get(model) ?? null;
     known.learnedUntil = Date.now() + TRUST_MS;
-    const learning = this.#read(model, known.circuit).finally(() => {
-      known.learning = null;
-    });
-    if (isNew) known.learning = learning;
+    const learning = this.#read(model, known.circuit);
     this.#keepAlive(learning);
-    return known.learning;
+    if (!isNew) return null;
+    this.#learning.set(model, learning);
+    return learning;
   }
 
   /** How long a model is not to be called, ms; 0: it may be. While one call probes, others stay away. */
@@ -73,14 +72,14 @@ export class Circuits {
     try {
       return await known.circuit.run(call);
     } finally {
-      if (known.changed) this.#share(model, known);
+      this.#share(model, known);
     }
   }
 
-  /** Counts a failure that came after the call had been counted as a success: an answer that broke off. */
+  /** Counts an answer that broke off. */
   report(model: string, failure: AttemptFailure): void {
-    if (this.closedFor(model) > 0) return;
-    this.#keepAlive(this.run(model, () => Promise.reject(failure)).catch(() => undefined));
+    const known = knownOf(model);
+    this.#keepAlive(known.circuit.report(failure).then(() => this.#share(model, known)));
   }
 
   async #read(model: string, circuit: Circuit): Promise<void> {
@@ -89,9 +88,11 @@ export class Circuits {
     if (shared.success) circuit.openUntilTold(shared.data.openUntil);
   }
 
+  /** Tells KV what has changed, if anything has. */
   #share(model: string, known: Known): void {
-    const { openUntil } = known.circuit;
+    if (!known.changed) return;
     known.changed = false;
+    const { openUntil } = known.circuit;
     const write =
       openUntil > 0
         ? this.#env.CACHE.put(keyOf(model), JSON.stringify({ openUntil }), { expirationTtl: KV_TTL_SECONDS })
@@ -118,6 +119,6 @@ function newKnown(model: string): Known {
   const onChange = (): void => {
     known.changed = true;
   };
-  const known: Known = { circuit: new Circuit(model, onChange), changed: false, learnedUntil: 0, learning: null };
+  const known: Known = { circuit: new Circuit(model, onChange), changed: false, learnedUntil: 0 };
   return known;
 }

@@ -41,6 +41,7 @@ function takesPrefill(model: string, { reasoning, reasoning_effort }: Continuabl
 }
 
 const ANCHOR_CHARS = 48;
+const ANCHOR_MIN_CHARS = 16;
 
 /** How another model is asked to go on, and how its text is joined. */
 export interface Continuation {
@@ -86,7 +87,9 @@ function lastWords(text: string): string {
   // A surrogate pair must not be cut in two.
   const whole = /^[\uDC00-\uDFFF]/.test(end) ? end.slice(1) : end;
   if (whole.length === text.length) return whole.trimStart();
-  return whole.replace(/^\S*\s+(?=\S)/, '');
+  const words = whole.replace(/^\S*\s+(?=\S)/, '');
+  // A letter or two would be repeated by chance.
+  return words.length < ANCHOR_MIN_CHARS ? whole.trimStart() : words;
 }
 
 /** @param used tokens that are taken from what the client allowed. */

@@ -1,7 +1,7 @@
 import pRetry from 'p-retry';
 import type { Env } from '../env.ts';
 import { logLine } from '../http/log.ts';
-import { type Answer, attempt } from './attempt.ts';
+import { type Answer, attempt, reasonOf } from './attempt.ts';
 import type { Candidate, Candidates } from './candidates.ts';
 import type { Circuits } from './circuits.ts';
 import type { Caller } from './endpoint.ts';
@@ -14,6 +14,8 @@ import type { Policy } from './policy.ts';
 const BACKOFF_MS = 250;
 /** A longer Retry-After is not waited for: the next candidate is there sooner. */
 const RETRY_AFTER_MAX_MS = 5_000;
+/** An attempt that has less time left is not begun. */
+const ATTEMPT_MIN_MS = 1_000;
 
 /** What is to be answered, and by whom. */
 export interface UpstreamRequest {
@@ -61,7 +63,7 @@ export async function failover(request: UpstreamRequest): Promise<Answer> {
   const running = new Set<Contender>();
   const failures: AttemptFailure[] = [];
   const startNext = async (): Promise<boolean> => {
-    const candidate = Date.now() < deadline ? await queue.next() : null;
+    const candidate = Date.now() + ATTEMPT_MIN_MS < deadline ? await queue.next() : null;
     if (candidate) running.add(contend(request, candidate, deadline));
     return candidate !== null;
   };
@@ -159,16 +161,18 @@ function tryCandidate(
   const { policy, circuits, representative } = request;
   const { model } = candidate;
   const body = request.bodyFor(candidate);
-  const waitFor = (failure: unknown, attemptNumber: number): number | null => {
-    if (!(failure instanceof AttemptFailure) || !failure.retryable || signal.aborted) return null;
-    if ((failure.retryAfterMs ?? 0) > RETRY_AFTER_MAX_MS) return null;
-    const delay = delayBefore(attemptNumber, failure.retryAfterMs);
-    return Date.now() + delay < deadline && circuits.closedFor(model) === 0 ? delay : null;
+  let delayMs = 0;
+  const mayRetry = (failure: unknown, attemptNumber: number): boolean => {
+    if (!(failure instanceof AttemptFailure) || !failure.retryable || signal.aborted) return false;
+    delayMs = delayBefore(attemptNumber, failure.retryAfterMs);
+    const inTime = delayMs <= RETRY_AFTER_MAX_MS && Date.now() + delayMs + ATTEMPT_MIN_MS < deadline;
+    return inTime && circuits.closedFor(model) === 0;
   };
   return pRetry(
     async () => {
+      if (delayMs > 0) await scheduler.wait(delayMs, { signal }).catch(() => undefined);
       const call = async () => {
-        const record = await openRecord(request, candidate);
+        const record = await openRecord(request, candidate, signal);
         const answer = await attempt({ ...request, body, deadline, signal, record });
         addFirstEventTime(timesKey(model, request.streamed), answer.firstEventAt - record.startedAt);
         return answer;
@@ -177,32 +181,28 @@ function tryCandidate(
     },
     {
       retries: policy.retries,
-      // The waiting is done below, where Retry-After is known.
+      // The waiting is ours, for Retry-After is.
       minTimeout: 0,
-      shouldRetry: ({ error, attemptNumber }) => waitFor(error, attemptNumber) !== null,
-      onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
-        const delay = retriesLeft === 0 ? null : waitFor(error, attemptNumber);
-        if (delay !== null) await scheduler.wait(delay, { signal }).catch(() => undefined);
-      },
+      shouldRetry: ({ error, attemptNumber }) => mayRetry(error, attemptNumber),
     },
   );
 }
 
-/** Enters an attempt into the journal, once what it may cost beside the earlier ones is reserved. */
-async function openRecord(request: UpstreamRequest, candidate: Candidate): Promise<AttemptRecord> {
-  const { attempts, skipped } = request.journal;
-  const boundNanoUsd = request.boundOf(candidate);
-  const earlier = attempts.filter(({ failure }) => failure?.mayHaveCost ?? true);
-  const reserving = request.reserve(earlier.reduce((sum, record) => sum + record.boundNanoUsd, boundNanoUsd));
-  if (!(typeof reserving === 'boolean' ? reserving : await reserving)) {
-    const failure = new AttemptFailure('unaffordable');
-    skipped.push(`${candidate.model}: ${failure.message}`);
-    throw failure;
-  }
+/**
+ * Enters an attempt into the journal and sees to it that what it may cost is reserved beside the others.
+ *
+ * @throws AttemptFailure when there is no room for it, or it is not wanted any more.
+ */
+async function openRecord(
+  { journal, boundOf, reserve }: UpstreamRequest,
+  candidate: Candidate,
+  signal: AbortSignal,
+): Promise<AttemptRecord> {
+  const { attempts, skipped } = journal;
   const record: AttemptRecord = {
     model: candidate.model,
     startedAt: Date.now(),
-    boundNanoUsd,
+    boundNanoUsd: boundOf(candidate),
     generationId: null,
     contentType: null,
     transcript: null,
@@ -210,8 +210,17 @@ async function openRecord(request: UpstreamRequest, candidate: Candidate): Promi
     relayed: false,
     generation: null,
   };
+  // Before there is known to be room for it: attempts that begin at the same time count one another.
   attempts.push(record);
-  return record;
+  const costly = attempts.filter(({ failure }) => failure?.mayHaveCost ?? true);
+  const reserving = reserve(costly.reduce((sum, { boundNanoUsd }) => sum + boundNanoUsd, 0));
+  const reserved = typeof reserving === 'boolean' ? reserving : await reserving;
+  if (reserved && !signal.aborted) return record;
+  attempts.splice(attempts.indexOf(record), 1);
+  if (signal.aborted) throw reasonOf(signal);
+  const failure = new AttemptFailure('unaffordable');
+  skipped.push(`${candidate.model}: ${failure.message}`);
+  throw failure;
 }
 
 /** Settles when the first event of a contender is later than 95 of 100 are. */
@@ -227,7 +236,7 @@ function lateness({ policy, streamed }: UpstreamRequest, [contender]: Contender[
 
 /** Whether another candidate may do better than one that failed. */
 function othersMayHelp(failure: AttemptFailure, model: string, { candidates }: UpstreamRequest): boolean {
-  if (failure.retryable || failure.kind === 'circuit_open') return true;
+  if (failure.retryable || failure.kind === 'circuit_open' || failure.kind === 'unaffordable') return true;
   // What one model refuses of a request another may take, but for the one that the client insists on.
   return failure.kind === 'refused' && !failure.ours && model !== candidates.insistsOn;
 }
@@ -237,7 +246,11 @@ function verdict({ signal, journal }: UpstreamRequest, failures: readonly Attemp
   if (signal.aborted) return new AttemptFailure('client_left');
   // A candidate's last failure may hide why it was tried again.
   const all = [...journal.attempts.flatMap(({ failure }) => failure ?? []), ...failures];
-  return all.find((failure) => failure.retryable) ?? all[0] ?? new AttemptFailure('timeout');
+  return (
+    all.find((failure) => failure.retryable || failure.kind === 'circuit_open') ??
+    all[0] ??
+    new AttemptFailure('timeout')
+  );
 }
 
 function alert(failure: AttemptFailure, { journal, caller }: UpstreamRequest): void {

@@ -1,6 +1,8 @@
 /** Why an attempt gave no answer. */
 export type FailureKind =
-  /** No connection, or one that broke before the first event. */
+  /** No connection, or one that broke before the headers. */
+  | 'unreachable'
+  /** A connection that broke between the headers and the first event. */
   | 'network'
   | 'timeout'
   /** The upstream answered with an error: by status, as JSON under a 200, or as its first event. */
@@ -43,7 +45,7 @@ export class AttemptFailure extends Error {
   /** Whether the same call may do better in a moment. */
   get retryable(): boolean {
     if (this.kind === 'refused') return this.status === 408 || this.status === 429 || (this.status ?? 500) >= 500;
-    return this.kind === 'network' || this.kind === 'timeout' || this.kind === 'empty' || this.kind === 'died';
+    return ['unreachable', 'network', 'timeout', 'empty', 'died'].includes(this.kind);
   }
 
   /** Our key is not accepted, or our credit is spent: no candidate helps, and someone must be told. */
@@ -51,9 +53,13 @@ export class AttemptFailure extends Error {
     return this.kind === 'refused' && (this.status === 401 || this.status === 402);
   }
 
-  /** Whether the call may have cost something all the same. An upstream that said no charges nothing. */
+  /**
+   * Whether the call may have cost something all the same. An upstream that said no charges nothing. Nor
+   * does one that was not reached, or lost us before it began: OpenRouter sends its headers at once, and
+   * charges nothing where no token came.
+   */
   get mayHaveCost(): boolean {
-    return this.kind !== 'refused' && this.kind !== 'circuit_open' && this.kind !== 'unaffordable';
+    return !['refused', 'unreachable', 'circuit_open', 'unaffordable'].includes(this.kind);
   }
 }
 

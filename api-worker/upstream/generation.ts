@@ -9,6 +9,9 @@ const TIMEOUT_MS = 3_000;
 /** Of the 30 s that `waitUntil` leaves: the queue and the limiter are told after it. */
 const ASK_WITHIN_MS = 12_000;
 
+/** What OpenRouter's ids begin with: others cannot be asked for. */
+const GENERATION = 'gen-';
+
 const count = z.int().nonnegative().nullish().catch(null);
 const Answer = z.object({
   data: z.object({
@@ -46,7 +49,8 @@ export interface Generation {
  * @returns null when it has no id or the upstream does not know in time. Never rejects.
  */
 export function generationOf(env: Env, record: AttemptRecord, id: string | null): Promise<Generation | null> {
-  record.generation ??= id === null ? Promise.resolve(null) : ask(env, id);
+  if (!id?.startsWith(GENERATION)) return Promise.resolve(null);
+  record.generation ??= ask(env, id);
   return record.generation;
 }
 

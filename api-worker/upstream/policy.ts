@@ -8,7 +8,7 @@ export interface Policy {
   firstEventTimeoutMs: number;
   /** Between two events once an answer has begun, keep-alive comments not counted. */
   silenceTimeoutMs: number;
-  /** For all attempts together, up to the first event. None is begun that could only be cut short. */
+  /** For all attempts at an answer together, up to its first event; a continuation is an answer of its own. */
   totalTimeoutMs: number;
   /** Further attempts at the same candidate. */
   retries: number;

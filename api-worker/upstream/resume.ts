@@ -73,7 +73,10 @@ class ResumableStream {
         if (state !== 'open') return state;
       }
     } catch (error) {
-      if (error instanceof SeamMismatch) answer.record.failure = new AttemptFailure('unjoined', { cause: error });
+      if (error instanceof SeamMismatch) {
+        // What it said was kept back, and is thrown away.
+        Object.assign(answer.record, { relayed: false, failure: new AttemptFailure('unjoined', { cause: error }) });
+      }
       return 'died';
     }
     return this.said.finish === null && !this.#counted ? 'died' : 'complete';

@@ -119,9 +119,13 @@ describe('a stream that breaks, with x-gateway-resume', () => {
   });
 
   it.each(['anew', 'without-anchor'])('is not continued by a model that goes on %s', async (continues) => {
-    const { text, said } = await broken({ sim: { continues } });
+    const { text, said, row } = await broken({ sim: { continues } });
     expect(text).toContain('"error"');
     expect(expectedText().startsWith(said), 'nothing wrong was sent').toBe(true);
+    const { model, cost_nano_usd, extra_cost_nano_usd } = await row();
+    expect(model, 'whose text the client got').toMatch(/^sim\/first/);
+    expect(extra_cost_nano_usd, 'what was thrown away').toBeGreaterThan(0);
+    expect(extra_cost_nano_usd).toBeLessThan(cost_nano_usd ?? 0);
   });
 
   it.each([

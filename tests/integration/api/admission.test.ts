@@ -151,10 +151,13 @@ describe('a budget', () => {
     });
   });
 
+  const silent = (...models: string[]) => ({ faults: Object.fromEntries(models.map((model) => [model, 'silence'])) });
+  const IMPATIENT = { UPSTREAM_HEADERS_TIMEOUT_MS: '150' };
+
   it('holds what attempts of unknown cost were reserved at, each of them', async () => {
     const key = await createKey('held', { limits: { budget_day_nano_usd: 1_000_000_000 } });
-    const faults = { 'openai/gpt-5-mini': 'die-before-bytes', 'google/gemini-2.5-flash': 'die-before-bytes' };
-    expect((await chat(key, { ...HELLO, max_tokens: 1_000, sim: { faults } })).status).toBe(503);
+    const sim = silent('openai/gpt-5-mini', 'google/gemini-2.5-flash');
+    expect((await chat(key, { ...HELLO, max_tokens: 1_000, sim }, IMPATIENT)).status).toBe(504);
     const { budget_day } = await left(key);
     expect(Number(budget_day.held_usd)).toBeGreaterThan(3 * 0.002 + 3 * 0.0025);
     expect(budget_day).toMatchObject({ used_usd: '0.000000000', reserved_usd: '0.000000000' });
@@ -162,21 +165,42 @@ describe('a budget', () => {
 
   it('holds the unknown beside the known, once another model answered', async () => {
     const key = await createKey('partly', { limits: { budget_day_nano_usd: 1_000_000_000 } });
-    const faults = { 'openai/gpt-5-mini': 'die-before-bytes' };
-    expect((await chat(key, { ...HELLO, max_tokens: 1_000, sim: { faults } })).status).toBe(200);
+    const sim = silent('openai/gpt-4o-mini');
+    const asked = { ...HELLO, model: 'openai/gpt-4o-mini', max_tokens: 10_000, sim };
+    expect((await chat(key, asked, IMPATIENT)).status).toBe(200);
     const { budget_day } = await left(key);
     expect(Number(budget_day.used_usd)).toBeGreaterThan(0);
-    expect(Number(budget_day.held_usd)).toBeGreaterThan(3 * 0.002);
-    expect(Number(budget_day.held_usd)).toBeLessThan(4 * 0.002);
+    expect(Number(budget_day.held_usd)).toBeGreaterThan(3 * 0.006);
+    expect(Number(budget_day.held_usd)).toBeLessThan(4 * 0.006);
   });
 
   it('makes no further attempt that the budget has no room for', async () => {
-    const key = await createKey('narrow', { limits: { budget_day_nano_usd: 3_500_000 } });
-    const faults = { 'openai/gpt-5-mini': 'die-before-bytes' };
-    const answer = await chat(key, { ...HELLO, max_tokens: 1_000, sim: { faults } });
-    expect(answer.status).toBe(503);
+    const key = await createKey('narrow', { limits: { budget_day_nano_usd: 9_000_000 } });
+    const sim = silent('anthropic/claude-haiku-4.5');
+    const asked = { ...HELLO, model: 'anthropic/claude-haiku-4.5', max_tokens: 1_000, sim };
+    const answer = await chat(key, asked, { ...IMPATIENT, FALLBACK_MODELS: '' });
+    expect(answer.status).toBe(504);
     const { budget_day } = await left(key);
-    expect(Number(budget_day.held_usd)).toBeLessThan(0.0035);
+    expect(Number(budget_day.held_usd)).toBeGreaterThan(0.005);
+    expect(Number(budget_day.held_usd)).toBeLessThan(0.009);
+  });
+
+  it('holds nothing for an upstream that was not reached', async () => {
+    const key = await createKey('outage', { limits: { budget_day_nano_usd: 10_000_000_000 } });
+    const asked = { ...HELLO, model: 'sim/die-before-bytes', max_tokens: 1_000 };
+    const answer = await chat(key, asked, { FALLBACK_MODELS: '' });
+    expect(answer.status).toBe(503);
+    const nothing = { used_usd: '0.000000000', held_usd: '0.000000000', reserved_usd: '0.000000000' };
+    expect((await left(key)).budget_day).toMatchObject(nothing);
+  });
+
+  it('is asked for what the first model may cost, and for more only when a dearer one is tried', async () => {
+    const key = await createKey('first-alone', { limits: { budget_day_nano_usd: 1_000_000 } });
+    const asked = { ...HELLO, model: 'openai/gpt-5-nano', max_tokens: 1_000 };
+    const vars = { FALLBACK_MODELS: 'anthropic/claude-opus-4.5' };
+    expect((await chat(key, asked, vars)).status).toBe(200);
+    const failing = await chat(key, { ...asked, sim: { faults: { 'openai/gpt-5-nano': 'status-503' } } }, vars);
+    expect(failing.status).toBe(503);
   });
 
   it('learns the cost of an answer without usage from the upstream', async () => {

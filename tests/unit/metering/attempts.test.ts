@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
 import { meterAttempts } from '../../../api-worker/metering/attempts.ts';
 import { AttemptFailure } from '../../../api-worker/upstream/failure.ts';
-import type { Generation } from '../../../api-worker/upstream/generation.ts';
+import { type Generation, generationOf } from '../../../api-worker/upstream/generation.ts';
 import type { AttemptRecord } from '../../../api-worker/upstream/journal.ts';
 
 const NO_ENV = {} as unknown as Env;
@@ -243,5 +243,51 @@ describe('what the upstream says afterwards', () => {
       attempt({ relayed: true }, answer('gen-2', 10, 5, 400)),
     );
     expect(fields).toMatchObject({ input_tokens: 10, output_tokens: 5, cost_nano_usd: 1_100 });
+  });
+});
+
+describe('what the upstream is asked afterwards', () => {
+  const UPSTREAM = { UPSTREAM_BASE_URL: 'https://up' } as unknown as Env;
+  const booked = { data: { total_cost: 7e-7, native_tokens_prompt: 20, native_tokens_completion: 8 } };
+  const asked: string[] = [];
+  const unasked = { generation: null };
+  afterEach(() => {
+    vi.restoreAllMocks();
+    asked.length = 0;
+  });
+  const upstreamKnows = () =>
+    vi.spyOn(globalThis, 'fetch').mockImplementation((url) => {
+      asked.push(String(url));
+      return Promise.resolve(Response.json(booked));
+    });
+
+  it('is what an answer cost that tells tokens alone', async () => {
+    upstreamKnows();
+    const events = answer('gen-1', 10, 5, 400);
+    Object.assign((events[1] as { usage: object }).usage, { cost: undefined });
+    const { fields } = await meterAttempts(UPSTREAM, [attempt({ relayed: true, ...unasked }, events)]);
+    expect(fields).toMatchObject({
+      cost_nano_usd: 700,
+      input_tokens: 20,
+      cached_tokens: 1,
+      usage_source: 'reconciled',
+    });
+    expect(asked).toEqual(['https://up/generation?id=gen-1']);
+  });
+
+  it('is asked by the id in the chunks, though it was looked for in the headers before', async () => {
+    upstreamKnows();
+    const record = attempt({ relayed: true, failure: DIED, ...unasked }, cut('gen-2'));
+    expect(await generationOf(UPSTREAM, record, record.generationId)).toBeNull();
+    expect((await meterAttempts(UPSTREAM, [record])).fields.cost_nano_usd).toBe(700);
+  });
+
+  it('is asked once, and not at all by an id that is not its own', async () => {
+    upstreamKnows();
+    const record = attempt({ failure: DIED, generationId: 'gen-3', ...unasked }, cut('gen-3'));
+    await Promise.all([generationOf(UPSTREAM, record, 'gen-3'), meterAttempts(UPSTREAM, [record])]);
+    const elsewhere = attempt({ failure: DIED, ...unasked }, cut('chatcmpl-4'));
+    expect((await meterAttempts(UPSTREAM, [elsewhere])).fields.cost_nano_usd).toBeNull();
+    expect(asked).toEqual(['https://up/generation?id=gen-3']);
   });
 });

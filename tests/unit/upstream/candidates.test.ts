@@ -5,6 +5,7 @@ import { candidatesFor, ownNames, type Requested } from '../../../api-worker/ups
 import { UpstreamModel } from '../../../api-worker/upstream/upstream-model.ts';
 
 const DEFAULTS = {
+  DEFAULT_MODEL: 'd/default',
   MODEL_ALIASES: 'fast=a/quick, smart = premium',
   FALLBACK_MODELS: 'f/one,f/two',
   TIER_PREMIUM: 'p/one,p/two',
@@ -180,6 +181,7 @@ describe('in every configuration', () => {
   const names = fc.array(fc.constantFrom(...NAMES), { maxLength: 4 });
   const variable = names.map((list) => list.join(', '));
   const configuration = fc.record({
+    DEFAULT_MODEL: fc.constantFrom(...NAMES),
     MODEL_ALIASES: fc.dictionary(fc.constantFrom('x', 'y', 'a/one'), fc.constantFrom(...NAMES)).map((aliases) =>
       Object.entries(aliases)
         .map(([alias, target]) => `${alias}=${target}`)
@@ -198,7 +200,7 @@ describe('in every configuration', () => {
   /** What the client names, as it is, by its alias or as a tier; and what may stand in for it where it lets it. */
   function allowed(env: typeof DEFAULTS, { model, models: others, fallback }: Omit<Requested, 'needs'>): string[] {
     const own = ownNames(envWith(env));
-    const named = [model, ...others].flatMap((name) => own.get(name) ?? [name]);
+    const named = [model ?? [], ...others].flat().flatMap((name) => own.get(name) ?? [name]);
     return fallback ? [...named, ...`${env.FALLBACK_MODELS},${env.TIER_BUDGET}`.split(/, ?/)] : named;
   }
 
@@ -214,6 +216,23 @@ describe('in every configuration', () => {
       }),
       { seed: 1, numRuns: 2_000 },
     );
+  });
+});
+
+describe('a request that names no model', () => {
+  it('is the default model’s, which may leave it to the next one', async () => {
+    const env = { DEFAULT_MODEL: 'd/default' };
+    expect(await candidates({ env, model: null })).toMatchObject({
+      all: [{ model: 'd/default' }, { model: 'f/one' }, { model: 'f/two' }],
+      insistsOn: null,
+    });
+    expect(await models({ env, model: null, models: ['a/one'] })).toEqual(['a/one']);
+    expect(await models({ env: { DEFAULT_MODEL: 'premium' }, model: null })).toEqual([
+      'p/one',
+      'p/two',
+      'b/one',
+      'b/two',
+    ]);
   });
 });
 

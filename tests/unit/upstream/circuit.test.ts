@@ -54,20 +54,28 @@ describe('a closed circuit', () => {
     expect(changes).toEqual([NOW + OPEN_MS]);
   });
 
-  it('opens only when more than half of the calls fail', async () => {
-    await calls(10, null);
-    await calls(10, DOWN);
-    expect(circuit.closedFor(), 'half of them').toBe(0);
+  it('opens only when more than nine of twenty calls fail', async () => {
+    await calls(11, null);
+    await calls(9, DOWN);
+    expect(circuit.closedFor()).toBe(0);
     await calls(1, DOWN);
     expect(circuit.closedFor()).toBe(OPEN_MS);
   });
 
   it('looks at the last twenty calls, however long ago they were', async () => {
     await calls(40, null);
-    for (let failed = 0; failed < 11; failed += 1) {
+    for (let failed = 0; failed < 10; failed += 1) {
       expect(circuit.closedFor(), `after ${failed}`).toBe(0);
       later(60_000);
       await call(DOWN);
+    }
+    expect(circuit.closedFor()).toBe(OPEN_MS);
+  });
+
+  it('opens when every answer begins and then breaks off', async () => {
+    for (let stream = 0; stream < 5; stream += 1) {
+      expect(await call(null)).toBe('answer');
+      await circuit.report(new AttemptFailure('died'));
     }
     expect(circuit.closedFor()).toBe(OPEN_MS);
   });
@@ -76,6 +84,7 @@ describe('a closed circuit', () => {
     new AttemptFailure('refused', { status: 408 }),
     new AttemptFailure('refused', { status: 429 }),
     new AttemptFailure('refused', { status: 502 }),
+    new AttemptFailure('unreachable'),
     new AttemptFailure('network'),
     new AttemptFailure('timeout'),
     new AttemptFailure('empty'),
@@ -145,6 +154,13 @@ describe('an open circuit', () => {
     expect(circuit.openUntil).toBe(0);
     await calls(9, DOWN);
     expect(circuit.closedFor(), 'with a clean slate').toBe(0);
+  });
+
+  it('does not take an old answer that breaks off for the probe', async () => {
+    later(OPEN_MS);
+    await circuit.report(new AttemptFailure('died'));
+    expect(circuit.closedFor()).toBe(0);
+    expect(await call(null)).toBe('answer');
   });
 
   it('hears of the probe alone how it went, not of calls that began before', async () => {

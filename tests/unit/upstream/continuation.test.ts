@@ -187,6 +187,13 @@ describe('the seam', () => {
     );
   });
 
+  it('asks for more than a word where a long one stands before the last', () => {
+    const text = `| ${'x'.repeat(60)} I`;
+    const continuation = continuationOf(REQUEST, said(text), OTHER);
+    expect(lastWords(continuation)).toBe(text.slice(-48));
+    expect(() => continuation.seam.feed('I am sorry, I cannot continue without the text.')).toThrow(SeamMismatch);
+  });
+
   it('continues a short text that began with white space', () => {
     const continuation = continuationOf(REQUEST, said('\n\nHello'), OTHER);
     expect(lastWords(continuation)).toBe('Hello');
