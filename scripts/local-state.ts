@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256Hex } from '../shared/ids.ts';
 import { wrangler } from './wrangler.ts';
@@ -8,9 +8,9 @@ export const LOCAL_KEY = 'sk-local-development';
 
 /**
  * Applies schema.sql to the local D1 under `stateDir` and sees to the account `local` with its key.
- * Harmless to repeat.
+ * Harmless to repeat with the same schema. There are no migrations: nothing local is worth one.
  *
- * @throws Error of one line when the schema cannot be read or applied.
+ * @throws Error of one line when the schema cannot be read or applied, or what is there is of another one.
  */
 export async function prepareLocalDatabase(stateDir: string, schemaPath = 'schema.sql'): Promise<void> {
   let schema: string;
@@ -18,6 +18,12 @@ export async function prepareLocalDatabase(stateDir: string, schemaPath = 'schem
     schema = readFileSync(schemaPath, 'utf8');
   } catch (error) {
     throw new Error(`Cannot read ${schemaPath}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+  const mark = join(stateDir, 'schema.sha256');
+  const hash = await sha256Hex(schema);
+  const made = existsSync(mark) ? readFileSync(mark, 'utf8') : null;
+  if (existsSync(join(stateDir, 'v3')) && made !== hash) {
+    throw new Error(`${stateDir} was made by another version of ${schemaPath}: delete it, and start again.`);
   }
   const now = Date.now();
   const seed = `
@@ -33,4 +39,5 @@ VALUES ('key_local', 'local', '${await sha256Hex(LOCAL_KEY)}', 'sk-local', 'npm 
   } catch (error) {
     throw new Error(`Cannot apply ${schemaPath}: ${(error as Error).message}`);
   }
+  writeFileSync(mark, hash);
 }

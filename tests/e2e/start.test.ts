@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
@@ -99,6 +99,16 @@ describe('npm start', () => {
       `Cannot apply ${bad}: near "TABEL": syntax error at offset`,
     );
     await expect(prepareLocalDatabase(folder, join(folder, 'none.sql'))).rejects.toThrow('none.sql: ENOENT');
+    await rm(folder, { recursive: true });
+  });
+
+  it('says in one line that its database is of another schema, and leaves it as it is', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'openai-api-'));
+    await prepareLocalDatabase(folder);
+    await prepareLocalDatabase(folder);
+    const newer = join(folder, 'schema.sql');
+    await writeFile(newer, `${await readFile('schema.sql', 'utf8')}\n-- newer\n`);
+    await expect(prepareLocalDatabase(folder, newer)).rejects.toThrow(`${folder} was made by another version of`);
     await rm(folder, { recursive: true });
   });
 
