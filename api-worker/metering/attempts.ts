@@ -30,7 +30,8 @@ const SUMS = [
 
 /**
  * What a request used, over all its attempts: those that answered, that were given up and that lost a
- * race. One that does not tell its usage is asked for at the upstream. Refused ones cost nothing.
+ * race. One that does not tell its cost is asked for at the upstream. Those that were refused, or did
+ * not reach it, cost nothing.
  *
  * Never rejects. Takes up to some seconds where the upstream must be asked.
  */

@@ -45,10 +45,18 @@ export interface Joint {
 export function readChunk(data: string): Chunk | null {
   try {
     const chunk = JSON.parse(data) as Chunk | null;
-    return typeof chunk === 'object' ? chunk : null;
+    return isObject(chunk) && (chunk.choices == null || isListOfObjects(chunk.choices)) ? chunk : null;
   } catch {
     return null;
   }
+}
+
+function isListOfObjects(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isObject);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Whether a chunk says that the upstream failed: with an error, or with `error` for a finish. */

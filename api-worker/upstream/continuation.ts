@@ -143,7 +143,7 @@ export class Seam {
   }
 
   /**
-   * What of the text was still held back when it ended: white space that had stood there at most.
+   * Says that the text has ended. What of it was still held back had been said already.
    *
    * @throws SeamMismatch when it ended before it joined.
    */

@@ -165,8 +165,8 @@ function tryCandidate(
   const mayRetry = (failure: unknown, attemptNumber: number): boolean => {
     if (!(failure instanceof AttemptFailure) || !failure.retryable || signal.aborted) return false;
     delayMs = delayBefore(attemptNumber, failure.retryAfterMs);
-    const inTime = delayMs <= RETRY_AFTER_MAX_MS && Date.now() + delayMs + ATTEMPT_MIN_MS < deadline;
-    return inTime && circuits.closedFor(model) === 0;
+    if ((failure.retryAfterMs ?? 0) > RETRY_AFTER_MAX_MS || circuits.closedFor(model) > 0) return false;
+    return Date.now() + delayMs + ATTEMPT_MIN_MS < deadline;
   };
   return pRetry(
     async () => {

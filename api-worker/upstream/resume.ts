@@ -67,11 +67,19 @@ class ResumableStream {
   /** Relays one answer as far as it goes. */
   async take(answer: Answer, joined: Resumed | null): Promise<'complete' | 'died' | 'client_left'> {
     try {
+      let state: 'open' | 'complete' | 'died' = 'open';
       for await (const events of eventsOf(answer)) {
-        const { out, state } = await this.#translate(events, joined);
+        const translated = await this.#translate(events, joined);
+        const { out } = translated;
         if (out !== '' && !(await write(this.#writable, encoder.encode(out)))) return 'client_left';
-        if (state !== 'open') return state;
+        state = translated.state;
+        if (state !== 'open') break;
       }
+      // A missing `[DONE]` alone is no fault.
+      if (state === 'open' && (this.said.finish !== null || this.#counted)) state = 'complete';
+      if (state !== 'complete') return 'died';
+      joined?.seam.end();
+      return 'complete';
     } catch (error) {
       if (error instanceof SeamMismatch) {
         // What it said was kept back, and is thrown away.
@@ -79,7 +87,6 @@ class ResumableStream {
       }
       return 'died';
     }
-    return this.said.finish === null && !this.#counted ? 'died' : 'complete';
   }
 
   /** What of some events the client gets, and whether the answer ended or broke with them. */

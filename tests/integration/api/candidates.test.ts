@@ -76,6 +76,21 @@ describe('a tier', () => {
     expect(headers.get('x-gateway-model')).toBe(MINI);
   });
 
+  it('in HEDGED_TIERS is hedged, unless the request says otherwise', async () => {
+    const vars = { ...TIERS, TIER_PREMIUM: `${HAIKU},${MINI}`, HEDGED_TIERS: 'premium', HEDGE_AFTER_MS: '50' };
+    const body = { ...HELLO, model: 'premium', sim: { faults: { [HAIKU]: 'slow-start' } } };
+    const ask = (headers: Record<string, string>) =>
+      call('/v1/chat/completions', {
+        method: 'POST',
+        key,
+        env: vars,
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify(body),
+      });
+    expect((await ask({})).headers.get('x-gateway-model')).toBe(MINI);
+    expect((await ask({ 'x-gateway-hedge': 'false' })).headers.get('x-gateway-model')).toBe(HAIKU);
+  }, 20_000);
+
   it('of which no model can serve the request is a 400 that says so', async () => {
     const tools = [{ type: 'function', function: { name: 'f', parameters: {} } }];
     const answer = await chat(key, { ...HELLO, model: 'budget', tools }, { ...TIERS, TIER_BUDGET: PLAIN });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { collect, TRANSCRIPT_BYTES, type Transcript } from '../../../api-worker/metering/transcript.ts';
 
 /** A body of the given pieces, as the runtime's own streams are; breaks off after them when asked to. */
@@ -29,6 +29,26 @@ describe('collect', () => {
   it('keeps what came before a failure', async () => {
     const transcript = await collected([encoder.encode('data: 1\n\n'), encoder.encode('data: 2\n\n')], true);
     expect(transcript).toEqual({ text: 'data: 1\n\ndata: 2\n\n', truncated: false, ended: false });
+  });
+
+  it('takes only events for signs of life, not comments or padding', async () => {
+    vi.useFakeTimers({ now: 1_000, toFake: ['Date'] });
+    const { readable, writable } = new IdentityTransformStream();
+    const { transcript, lastEventAt } = collect(readable, Promise.resolve());
+    const writer = writable.getWriter();
+    const at = async (time: number, text: string) => {
+      vi.setSystemTime(time);
+      await writer.write(encoder.encode(text));
+      await scheduler.wait(1);
+      return lastEventAt();
+    };
+    expect(await at(2_000, ': OPENROUTER PROCESSING\n\n')).toBe(1_000);
+    expect(await at(3_000, '\n     ')).toBe(1_000);
+    expect(await at(4_000, 'data: {"a":1}\n\n')).toBe(4_000);
+    expect(await at(5_000, ': OPENROUTER PROCESSING\n\n')).toBe(4_000);
+    await writer.close();
+    await transcript;
+    vi.useRealTimers();
   });
 
   it('keeps head and tail of a body over the bound', async () => {

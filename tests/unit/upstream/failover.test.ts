@@ -5,6 +5,7 @@ import type { Candidate } from '../../../api-worker/upstream/candidates.ts';
 import { Circuits } from '../../../api-worker/upstream/circuits.ts';
 import { delayBefore, failover, type UpstreamRequest } from '../../../api-worker/upstream/failover.ts';
 import { AttemptFailure } from '../../../api-worker/upstream/failure.ts';
+import { addFirstEventTime, timesKey } from '../../../api-worker/upstream/first-event-times.ts';
 import { newJournal } from '../../../api-worker/upstream/journal.ts';
 import { policyOf } from '../../../api-worker/upstream/policy.ts';
 
@@ -173,6 +174,15 @@ describe('failover', () => {
     const { made, reserved } = request({ a: [slowly], b: [slowly] }, { hedge: true });
     await failover(made);
     expect(Math.max(...reserved)).toBe(200);
+  });
+
+  it('hedges when the first is later than its model usually is, once that is known', async () => {
+    const late = () => scheduler.wait(100).then(answers);
+    const policy = { ...policyOf({} as Env), hedgeAfterMs: 10_000 };
+    const { made, called } = request({ a: [late], b: [answers] }, { hedge: true, policy });
+    for (let n = 0; n < 20; n += 1) addFirstEventTime(timesKey(made.candidates.first[0]?.model ?? '', false), 10);
+    expect((await failover(made)).record.model).toMatch(/^b/);
+    expect(called).toEqual(['a', 'b']);
   });
 
   it('charges nothing for an upstream that was not reached', async () => {
