@@ -67,7 +67,7 @@ export function nanoOf(cost: bigint): number {
 /** The simulator's account of all requests, in the order in which they came. */
 export class Account {
   entries: Entry[] = [];
-  lastBody = '';
+  readonly #lastBodies = new Map<string | null, string>();
   readonly failuresLeft = new Map<string, number>();
   readonly #generations = new Map<string, number>();
   readonly #byGeneration = new Map<string, Entry>();
@@ -81,6 +81,17 @@ export class Account {
     this.entries.push(opened);
     this.#byGeneration.set(generation_id, opened);
     return opened;
+  }
+
+  /** Keeps what a request said, as the last one of all and of those with its title (`X-Title`). */
+  received(body: string, title: string | undefined): void {
+    this.#lastBodies.set(null, body);
+    if (title !== undefined) this.#lastBodies.set(title, body);
+  }
+
+  /** The last body that was received, of those with a title or of all; '' for none. */
+  lastBody(title: string | null = null): string {
+    return this.#lastBodies.get(title) ?? '';
   }
 
   clear(): void {

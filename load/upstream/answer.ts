@@ -3,7 +3,9 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Account, costAtto, type Entry, nanoOf } from './account.ts';
 import { errorBody, failuresOf, STATUS_MESSAGES } from './faults.ts';
-import type { Plan, SimOptions } from './plan.ts';
+import type { Plan } from './plan.ts';
+import type { SimOptions } from './request.ts';
+import type { StreamForm } from './stream-form.ts';
 import { COMMENT, sse } from './wire.ts';
 
 const COMMENT_EVERY_MS = 500;
@@ -64,8 +66,8 @@ export async function failBefore({ response, entry, fault, sim, account }: Deliv
   return false;
 }
 
-/** Writes the parts of a stream at their speed, with whatever goes wrong, and books what was sent. */
-export async function sendStream(delivery: Delivery, chunks: readonly string[], usage: string): Promise<void> {
+/** Writes the events of a stream at their speed, with whatever goes wrong, and books what was sent. */
+export async function sendStream(delivery: Delivery, form: StreamForm): Promise<void> {
   const { response, entry, plan, fault, speed } = delivery;
   response.writeHead(200, {
     'content-type': 'text/event-stream',
@@ -77,36 +79,40 @@ export async function sendStream(delivery: Delivery, chunks: readonly string[], 
   await write(response, COMMENT);
   await comment(response, fault === 'slow-start' ? speed.ttftMs || SLOW_START_MS : speed.ttftMs);
   if (fault === 'error-first-event') {
-    response.end(sse(errorBody(502)) + sse('[DONE]'));
+    response.end(form.firstError() + sse('[DONE]'));
     return;
   }
-  const half = Math.floor(chunks.length / 2);
-  for (const [n, chunk] of chunks.entries()) {
-    if (n === half && (await failHalfway(delivery, usage))) return;
+  for (const [n, event] of form.events.entries()) {
+    if (n === form.half && (await failHalfway(delivery, form))) return;
     if (n > 0 && speed.gapMs > 0) await wait(speed.gapMs);
-    if (response.destroyed) return bookPart(delivery);
-    await write(response, chunk);
+    if (response.destroyed) return bookPart(delivery, form.generated(entry.chunks_sent));
+    await write(response, event);
     entry.chunks_sent += 1;
   }
   bookAll(delivery);
+  const ending = form.ending(fault !== 'no-usage');
   if (fault === 'truncated-json') {
-    response.end(usage.slice(0, usage.length / 2));
+    response.end(ending.slice(0, ending.length / 2));
     return;
   }
-  response.end((fault === 'no-usage' ? '' : usage) + (fault === 'no-done' ? '' : sse('[DONE]')));
+  response.end(ending + (fault === 'no-done' ? '' : sse('[DONE]')));
 }
 
-/** Writes a whole JSON answer after padding, with whatever goes wrong. */
-export async function sendWhole(delivery: Delivery, body: unknown): Promise<void> {
-  const { response, plan, fault, speed } = delivery;
+/**
+ * Writes a whole JSON answer after padding, with whatever goes wrong. `failed` is what an error looks like that has
+ * the endpoint's own form; it is billed if it tells usage.
+ */
+export async function sendWhole(delivery: Delivery, body: unknown, failed: object | null = null): Promise<void> {
+  const { response, entry, plan, fault, speed } = delivery;
   response.writeHead(200, { 'content-type': 'application/json', 'x-generation-id': plan.id });
   response.flushHeaders();
   if (await failAfterHeaders(delivery)) return;
   await write(response, '\n         ');
   await wait(fault === 'slow-start' ? speed.ttftMs || SLOW_START_MS : speed.ttftMs);
-  if (response.destroyed) return bookPart(delivery);
+  if (response.destroyed) return bookPart(delivery, entry.chunks_sent);
   if (fault?.startsWith('error-')) {
-    response.end(JSON.stringify(errorBody(502)));
+    if (failed && 'usage' in failed) bookAll(delivery);
+    response.end(JSON.stringify(failed ?? errorBody(502)));
     return;
   }
   const json = JSON.stringify(body);
@@ -145,40 +151,21 @@ async function failAfterHeaders({ response, fault }: Delivery): Promise<boolean>
   }
 }
 
-async function failHalfway(delivery: Delivery, usage: string): Promise<boolean> {
-  const { response, fault, plan } = delivery;
-  const { error } = errorBody(502);
-  const head = {
-    id: plan.id,
-    object: 'chat.completion.chunk',
-    created: plan.created,
-    model: plan.model.canonical_slug,
-  };
-  const delta = { index: 0, delta: { content: '' }, finish_reason: 'error', native_finish_reason: 'error' };
-  switch (fault) {
-    case 'error-mid-stream':
-      response.end(sse({ ...head, error, choices: [delta] }) + sse('[DONE]'));
-      break;
-    case 'error-mid-stream-empty-choices':
-      response.end(sse({ ...head, error, choices: [] }) + sse('[DONE]'));
-      break;
-    case 'error-mid-stream-bare':
-      response.end(sse({ error }) + sse('[DONE]'));
-      break;
-    case 'error-mid-stream-usage':
-      bookAll(delivery);
-      response.end(sse({ ...head, error, choices: [] }) + usage);
-      return true;
-    case 'die-mid-stream':
-      response.socket?.destroy();
-      break;
-    case 'silence-mid-stream':
-      await once(response, 'close');
-      break;
-    default:
-      return false;
+async function failHalfway(delivery: Delivery, form: StreamForm): Promise<boolean> {
+  const { response, entry, fault } = delivery;
+  const error = form.errorHalfway(fault, entry.chunks_sent);
+  if (error !== null) {
+    const told = fault === 'error-mid-stream-usage';
+    if (told) bookAll(delivery);
+    else bookPart(delivery, form.generated(entry.chunks_sent));
+    // One that tells usage was seen to end without [DONE].
+    response.end(error + (told ? '' : sse('[DONE]')));
+    return true;
   }
-  bookPart(delivery);
+  if (fault === 'die-mid-stream') response.socket?.destroy();
+  else if (fault === 'silence-mid-stream') await once(response, 'close');
+  else return false;
+  bookPart(delivery, form.generated(entry.chunks_sent));
   return true;
 }
 
@@ -207,9 +194,9 @@ function bookAll({ entry, plan }: Delivery): void {
 }
 
 /** An answer that broke off is billed for what was generated. */
-function bookPart(delivery: Delivery): void {
-  const { entry, plan } = delivery;
-  const completion = Math.min(entry.chunks_sent, plan.tokens.completion);
+function bookPart(delivery: Delivery, generated: number): void {
+  const { plan } = delivery;
+  const completion = Math.min(generated, plan.tokens.completion);
   const tokens = { ...plan.tokens, completion, reasoning: Math.min(plan.tokens.reasoning, completion) };
   bookAll({ ...delivery, plan: { ...plan, tokens, cost: costAtto(plan.model, tokens) } });
 }

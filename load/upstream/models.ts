@@ -11,6 +11,8 @@ export interface SimulatedModel {
   cacheWrite: string;
   /** What it takes beside text. */
   takes: readonly ('image' | 'tools' | 'response_format')[];
+  /** What it makes of it. */
+  gives: 'text' | 'embeddings';
 }
 
 function model(
@@ -34,7 +36,13 @@ function model(
     cacheRead,
     cacheWrite: prompt,
     takes,
+    gives: 'text',
   };
+}
+
+/** One that makes vectors: it generates nothing and caches nothing. */
+function embeddingModel(id: string, provider: string, prompt: string, context: number): SimulatedModel {
+  return { ...model(id, id, provider, prompt, '0', '0', context, []), cacheWrite: '0', gives: 'embeddings' };
 }
 
 /** Some of those of the tiers that wrangler.api.toml names. Prices fine enough that costs do not end at a whole nano-dollar. */
@@ -115,13 +123,24 @@ const MODELS: readonly SimulatedModel[] = [
   ),
 ];
 
+const EMBEDDING_MODELS: readonly SimulatedModel[] = [
+  embeddingModel('openai/text-embedding-3-small', 'OpenAI', '0.00000002', 8_192),
+  embeddingModel('openai/text-embedding-3-large', 'OpenAI', '0.00000013', 8_192),
+  embeddingModel('qwen/qwen3-embedding-8b', 'DeepInfra', '0.00000001', 32_768),
+];
+
 const SIMULATED = model('sim/any', 'sim/any-2026-01-01', 'Sim', '0.00000015', '0.0000006', '0.0000000375');
 
 /** The model of an id; any `sim/…` or `recording/…` is accepted though it is not listed. */
 export function findModel(id: string): SimulatedModel | null {
   if (id.startsWith('sim/') || id.startsWith('recording/'))
     return { ...SIMULATED, id, canonical_slug: `${id}-2026-01-01` };
-  return MODELS.find((known) => known.id === id || known.canonical_slug === id) ?? null;
+  return [...MODELS, ...EMBEDDING_MODELS].find((known) => known.id === id || known.canonical_slug === id) ?? null;
+}
+
+/** Whether a model answers at a path; simulated ones answer at all. */
+export function serves({ provider, gives }: SimulatedModel, path: string): boolean {
+  return provider === SIMULATED.provider || (gives === 'embeddings') === (path === '/embeddings');
 }
 
 /** Small, so that whoever reads the list has to turn the page. */
@@ -132,39 +151,54 @@ export function modelsBody(page: number) {
   const start = (page - 1) * PAGE_SIZE;
   return {
     links: { next: start + PAGE_SIZE < MODELS.length ? `/api/v1/models?page=${page + 1}` : null },
-    data: MODELS.slice(start, start + PAGE_SIZE).map(
-      ({ id, canonical_slug, created, context_length, takes, prompt, completion, cacheRead, cacheWrite }) => ({
-        id,
-        canonical_slug,
-        name: id,
-        created,
-        context_length,
-        architecture: {
-          input_modalities: takes.includes('image') ? ['text', 'image'] : ['text'],
-          output_modalities: ['text'],
-        },
-        supported_parameters: [
-          'max_tokens',
-          'temperature',
-          'top_p',
-          'seed',
-          'stop',
-          'reasoning',
-          ...(takes.includes('tools') ? ['tools', 'tool_choice'] : []),
-          ...(takes.includes('response_format') ? ['response_format', 'structured_outputs'] : []),
-        ],
-        top_provider: { context_length, max_completion_tokens: 16_384, is_moderated: false },
-        pricing: {
-          prompt,
-          completion,
-          request: '0',
-          image: '0',
-          web_search: '0',
-          internal_reasoning: '0',
-          input_cache_read: cacheRead,
-          input_cache_write: cacheWrite,
-        },
-      }),
-    ),
+    data: MODELS.slice(start, start + PAGE_SIZE).map(listed),
+  };
+}
+
+/** The answer of GET /embeddings/models, in one page. */
+export function embeddingModelsBody() {
+  return { links: { next: null }, data: EMBEDDING_MODELS.map(listed) };
+}
+
+function listed(of: SimulatedModel) {
+  const { id, canonical_slug, created, context_length, takes, gives } = of;
+  return {
+    id,
+    canonical_slug,
+    name: id,
+    created,
+    context_length,
+    architecture: {
+      input_modalities: takes.includes('image') ? ['text', 'image'] : ['text'],
+      output_modalities: [gives],
+    },
+    supported_parameters:
+      gives === 'embeddings'
+        ? []
+        : [
+            'max_tokens',
+            'temperature',
+            'top_p',
+            'seed',
+            'stop',
+            'reasoning',
+            ...(takes.includes('tools') ? ['tools', 'tool_choice'] : []),
+            ...(takes.includes('response_format') ? ['response_format', 'structured_outputs'] : []),
+          ],
+    top_provider: {
+      context_length,
+      max_completion_tokens: gives === 'embeddings' ? null : 16_384,
+      is_moderated: false,
+    },
+    pricing: {
+      prompt: of.prompt,
+      completion: of.completion,
+      request: '0',
+      image: '0',
+      web_search: '0',
+      internal_reasoning: '0',
+      input_cache_read: of.cacheRead,
+      input_cache_write: of.cacheWrite,
+    },
   };
 }

@@ -1,13 +1,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Account } from './account.ts';
-import { type Delivery, failBefore, sendJson, sendStream, sendWhole } from './answer.ts';
+import { type Delivery, failBefore, sendJson } from './answer.ts';
+import { deliver, GENERATING_PATHS, planFor } from './endpoints.ts';
 import { errorBody, FAULTS, isFault } from './faults.ts';
-import { findModel, modelsBody } from './models.ts';
-import { faultOf, type Plan, planOf, type SimRequest } from './plan.ts';
+import { embeddingModelsBody, findModel, modelsBody, serves } from './models.ts';
 import { PostHogAccount } from './posthog.ts';
 import { listRecordings, readRecording, replay } from './recordings.ts';
-import { chatBody, chatChunks, completionBody, embeddingsBody, sse, usageChunk, usageOf } from './wire.ts';
+import { faultOf, type SimRequest } from './request.ts';
+import { forecastBody, placesBody } from './weather.ts';
 
 export interface UpstreamOptions {
   /** 0: any free one. */
@@ -70,6 +71,10 @@ async function handle(sim: Sim, request: IncomingMessage, response: ServerRespon
   const route = `${request.method} ${url.pathname.replace(/\/$/, '')}`;
   if (url.pathname.startsWith(API)) return openRouter(sim, route.replace(API, ''), url, request, body, response);
   switch (route) {
+    case 'GET /v1/search':
+      return sendJson(response, 200, placesBody(url.searchParams.get('name') ?? ''));
+    case 'GET /v1/forecast':
+      return sendJson(response, 200, forecastBody(url.searchParams));
     case 'POST /batch':
       return sendJson(response, sim.posthog.ingest(body), { status: 1 });
     case 'GET /sim/posthog':
@@ -85,7 +90,7 @@ async function handle(sim: Sim, request: IncomingMessage, response: ServerRespon
       sim.account.clear();
       return sendJson(response, 200, {});
     case 'GET /sim/requests/last':
-      response.end(sim.account.lastBody);
+      response.end(sim.account.lastBody(url.searchParams.get('title')));
       return;
     case 'GET /sim/recordings':
       return sendJson(response, 200, { recordings: listRecordings(sim.options.recordingsDir) });
@@ -108,6 +113,8 @@ async function openRouter(
   switch (route) {
     case 'GET /models':
       return sendJson(response, 200, modelsBody(Number(url.searchParams.get('page') ?? 1)));
+    case 'GET /embeddings/models':
+      return sendJson(response, 200, embeddingModelsBody());
     case 'GET /key':
       return sendJson(response, 200, {
         data: { label: 'sim', usage: sim.account.total().cost_nano_usd / 1e9, limit: null, is_free_tier: false },
@@ -118,11 +125,9 @@ async function openRouter(
       });
     case 'GET /generation':
       return generation(sim, url.searchParams.get('id') ?? '', response);
-    case 'POST /chat/completions':
-    case 'POST /completions':
-    case 'POST /embeddings':
-      return generate(sim, route.slice(5), request, body, response);
     default:
+      if (request.method === 'POST' && GENERATING_PATHS.includes(route.slice(5)))
+        return generate(sim, route.slice(5), request, body, response);
       return sendJson(response, 404, errorBody(404, `No such endpoint: ${route}`));
   }
 }
@@ -158,17 +163,19 @@ async function generate(
   body: Buffer,
   response: ServerResponse,
 ): Promise<void> {
-  sim.account.lastBody = body.toString();
-  const parsed = parse(sim.account.lastBody);
+  const text = body.toString();
+  sim.account.received(text, header(request, 'x-title'));
+  const parsed = parse(text);
   if (typeof parsed === 'string') return sendJson(response, 400, errorBody(400, parsed));
   const asked = faultOf(parsed, header(request, 'x-sim-fault'));
   if (asked !== null && !isFault(asked))
     return sendJson(response, 400, errorBody(400, `No such fault. There are: ${Object.keys(FAULTS).join(', ')}`));
   const model = findModel(parsed.model ?? '');
   if (!model) return sendJson(response, 400, errorBody(400, `${parsed.model} is not a valid model ID`));
+  if (!serves(model, path)) return sendJson(response, 404, errorBody(404, `No endpoints found for ${model.id}`));
   const options = { ...parsed.sim, ...headerOptions(request) };
   const { ttftMs = 0, gapMs = 0, chunks = 20, seed = 1 } = sim.options;
-  const planned = planOf({ ...parsed, sim: options }, model, seed, chunks);
+  const planned = planFor(path, { ...parsed, sim: options }, model, seed, chunks);
   const entry = sim.account.open({
     generation_id: planned.id,
     requested_model: parsed.model ?? '',
@@ -209,33 +216,6 @@ async function generate(
   } finally {
     entry.settled = true;
   }
-}
-
-function deliver(delivery: Delivery, path: string, request: SimRequest): Promise<void> {
-  const { plan, fault } = delivery;
-  const withUsage = fault !== 'no-usage';
-  if (path === '/embeddings') {
-    return sendWhole(delivery, embeddingsBody(plan, Array.isArray(request.input) ? request.input : [request.input]));
-  }
-  if (path === '/completions') {
-    if (!request.stream) return sendWhole(delivery, completionBody(plan, plan.pieces.join(''), plan.finish, withUsage));
-    return sendStream(
-      delivery,
-      [...plan.pieces.map((text) => completionChunk(plan, text, null)), completionChunk(plan, '', plan.finish)],
-      legacyUsage(plan),
-    );
-  }
-  return request.stream
-    ? sendStream(delivery, chatChunks(plan), usageChunk(plan))
-    : sendWhole(delivery, chatBody(plan, withUsage));
-}
-
-function completionChunk(plan: Plan, text: string, finish: string | null): string {
-  return sse(completionBody(plan, text, finish, false));
-}
-
-function legacyUsage(plan: Plan): string {
-  return sse({ ...completionBody(plan, '', null, false), choices: [], usage: usageOf(plan) });
 }
 
 function parse(text: string): SimRequest | string {

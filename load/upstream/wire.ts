@@ -51,6 +51,7 @@ export function chatChunks(plan: Plan): string[] {
       reasoning: text,
       reasoning_details: [{ type: 'reasoning.text', text, format: 'unknown', index: 0 }],
     })),
+    ...plan.pieces.map((content) => ({ role: 'assistant', content })),
     ...plan.toolCalls.flatMap((call, index) => [
       {
         role: 'assistant',
@@ -59,7 +60,6 @@ export function chatChunks(plan: Plan): string[] {
       },
       ...fragments(call.arguments).map((part) => ({ tool_calls: [{ index, function: { arguments: part } }] })),
     ]),
-    ...plan.pieces.map((content) => ({ role: 'assistant', content })),
   ];
   return [
     ...deltas.flatMap((delta) => all.map((index) => chunk(choice(index, delta)))),
@@ -67,7 +67,8 @@ export function chatChunks(plan: Plan): string[] {
   ];
 }
 
-function fragments(text: string): string[] {
+/** The pieces in which a tool's arguments are streamed. */
+export function fragments(text: string): string[] {
   return text.match(/.{1,8}/gsu) ?? [];
 }
 
@@ -85,7 +86,7 @@ export function usageChunk(plan: Plan): string {
 export function chatBody(plan: Plan, withUsage: boolean) {
   const message = {
     role: 'assistant',
-    content: plan.toolCalls.length > 0 ? null : plan.pieces.join(''),
+    content: plan.toolCalls.length > 0 && plan.pieces.length === 0 ? null : plan.pieces.join(''),
     refusal: null,
     ...(plan.reasoning.length > 0 && { reasoning: plan.reasoning.join('') }),
     ...(plan.toolCalls.length > 0 && {
@@ -111,20 +112,4 @@ export function chatBody(plan: Plan, withUsage: boolean) {
 export function completionBody(plan: Plan, text: string, finish: string | null, withUsage: boolean) {
   const choices = [{ index: 0, text, logprobs: null, finish_reason: finish }];
   return { ...head(plan, 'text_completion'), choices, ...(withUsage && { usage: usageOf(plan) }) };
-}
-
-/** An embeddings answer: short vectors that depend on the input alone. */
-export function embeddingsBody(plan: Plan, inputs: readonly unknown[]) {
-  const data = inputs.map((input, index) => ({
-    object: 'embedding',
-    index,
-    embedding: Array.from({ length: 8 }, (_, n) => ((JSON.stringify(input).length * (n + 3)) % 97) / 97),
-  }));
-  const { prompt_tokens, cost } = usageOf(plan);
-  return {
-    object: 'list',
-    data,
-    model: plan.model.canonical_slug,
-    usage: { prompt_tokens, total_tokens: prompt_tokens, cost },
-  };
 }
