@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS api_keys (
   rate_limit   INTEGER          CHECK (rate_limit >= 0),-- requests a minute of this key alone; NULL: it shares the account's
   tier         TEXT,                                   -- of rate_limits; NULL: the account's
   resume       INTEGER NOT NULL DEFAULT 0 CHECK (resume IN (0, 1)), -- 1: broken streams are continued on another model
+  privacy      INTEGER NOT NULL DEFAULT 0 CHECK (privacy IN (0, 1)), -- 1: analytics are told lengths instead of content
   is_active    INTEGER NOT NULL DEFAULT 1 CHECK (is_active IN (0, 1)), -- 0: revoked
   created_at   INTEGER NOT NULL,                       -- Unix ms
   expires_at   INTEGER,                                -- Unix ms, from then on refused; NULL: never

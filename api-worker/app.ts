@@ -12,10 +12,14 @@ import { listAuditLog } from './routes/admin/audit-log.ts';
 import { createKey, listKeys, retrieveKey, revokeKey, rotateKey, updateKey } from './routes/admin/keys.ts';
 import { listTiers, updateTier } from './routes/admin/tiers.ts';
 import { createUser, listUsers, retrieveUser, updateUser } from './routes/admin/users.ts';
+import { clearCache } from './routes/cache.ts';
 import { chatCompletions } from './routes/chat-completions.ts';
+import { completions } from './routes/completions.ts';
+import { embeddings } from './routes/embeddings.ts';
 import { health } from './routes/health.ts';
 import { listModels, retrieveModel } from './routes/models.ts';
 import { completionsUsage, costs } from './routes/organization.ts';
+import { responses } from './routes/responses.ts';
 import { usage } from './routes/usage.ts';
 
 /** Middleware and routes in the order in which a request meets them. */
@@ -28,9 +32,15 @@ app.get('/health', health).all(onlyMethods('GET'));
 // Before authentication, so that a refusal of it, too, tells a known caller how the limits stand.
 app.use('/v1/*', rateLimits).use('/usage', rateLimits).use('/admin/*', rateLimits);
 
-app
-  .post('/v1/chat/completions', authenticate('write'), limitBody, requireJson, chatCompletions)
-  .all(onlyMethods('POST'));
+for (const [path, answer] of [
+  ['/v1/chat/completions', chatCompletions],
+  ['/v1/completions', completions],
+  ['/v1/responses', responses],
+  ['/v1/embeddings', embeddings],
+] as const) {
+  app.post(path, authenticate('write'), limitBody, requireJson, answer).all(onlyMethods('POST'));
+}
+app.delete('/v1/cache', authenticate('write'), clearCache).all(onlyMethods('DELETE'));
 app.get('/v1/models', authenticate('read'), listModels).all(onlyMethods('GET'));
 app.get('/v1/models/:id{.+}', authenticate('read'), retrieveModel).all(onlyMethods('GET'));
 app.get('/v1/usage', authenticate('read'), usage).all(onlyMethods('GET'));

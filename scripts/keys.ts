@@ -19,6 +19,7 @@ async function main(args: readonly string[]): Promise<void> {
     tier: options.tier,
     rate_limit: options['rate-limit'] === undefined ? undefined : limit('rate-limit', options['rate-limit']),
     resume: options.resume === undefined ? undefined : flag('resume', options.resume),
+    privacy: options.privacy === undefined ? undefined : flag('privacy', options.privacy),
     expires_at: options.expires === undefined ? undefined : instant(options.expires),
   };
   switch (command) {

@@ -6,7 +6,7 @@ import { Permission, type Principal } from './principal.ts';
 const EFFECTIVE_LIMITS = LIMIT_NAMES.map((name) => `coalesce(own.${name}, tier.${name}) AS ${name}`).join(', ');
 
 const KEY = `
-  SELECT k.id, k.user_id, k.permissions, k.rate_limit, k.resume, k.expires_at, ${EFFECTIVE_LIMITS}
+  SELECT k.id, k.user_id, k.permissions, k.rate_limit, k.resume, k.privacy, k.expires_at, ${EFFECTIVE_LIMITS}
     FROM api_keys k
     JOIN users u ON u.id = k.user_id AND u.is_active = 1
     LEFT JOIN rate_limits tier ON tier.scope = 'tier' AND tier.subject = coalesce(k.tier, u.tier)
@@ -27,6 +27,7 @@ const KeyRow = Limits.extend({
   permissions: z.string().transform((json) => z.array(Permission).parse(JSON.parse(json))),
   rate_limit: z.int().nullable(),
   resume: z.int(),
+  privacy: z.int(),
   expires_at: z.number().nullable(),
 });
 
@@ -38,7 +39,7 @@ const KeyRow = Limits.extend({
 export async function readKey(db: D1Database, keyHash: string): Promise<Principal | null> {
   const row = await db.prepare(KEY).bind(keyHash).first();
   if (!row) return null;
-  const { id, user_id, permissions, rate_limit, resume, expires_at, ...limits } = KeyRow.parse(row);
+  const { id, user_id, permissions, rate_limit, resume, privacy, expires_at, ...limits } = KeyRow.parse(row);
   return {
     keyId: id,
     userId: user_id,
@@ -46,6 +47,7 @@ export async function readKey(db: D1Database, keyHash: string): Promise<Principa
     limits,
     keyRateLimit: rate_limit,
     resume: resume === 1,
+    privacy: privacy === 1,
     expiresAt: expires_at,
   };
 }

@@ -84,7 +84,16 @@ async function byToken(c: AppContext, token: string): Promise<Principal> {
     }),
   );
   if (!limits) throw invalidKey('Incorrect token provided: its account is inactive.');
-  return { keyId: 'jwt', userId: sub, permissions, limits, keyRateLimit: null, resume: false, expiresAt: exp * 1000 };
+  return {
+    keyId: 'jwt',
+    userId: sub,
+    permissions,
+    limits,
+    keyRateLimit: null,
+    resume: false,
+    privacy: false,
+    expiresAt: exp * 1000,
+  };
 }
 
 const KEY_NAME = 'key:';

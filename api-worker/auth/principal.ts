@@ -19,6 +19,8 @@ export const Principal = z.object({
   keyRateLimit: z.int().nullable(),
   /** Whether broken streams are continued on another model without being asked to. */
   resume: z.boolean(),
+  /** Whether analytics are told lengths instead of content. */
+  privacy: z.boolean(),
   /** Unix ms, from when the key is refused; null: never. */
   expiresAt: z.number().nullable(),
 });

@@ -107,6 +107,10 @@ function invalidUnion(issue: Extract<Issue, { code: 'invalid_union' }>, what: st
     const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
     return invalidValue(given, options, what);
   }
+  const [short] = issue.errors.flatMap(([inner]) =>
+    inner?.code === 'too_small' && inner.path.length === 0 ? [inner] : [],
+  );
+  if (short) return outOfRange(short, what);
   const forms = issue.errors.flatMap(([inner]) => (inner?.code === 'invalid_type' ? [article(inner.expected)] : []));
   return invalidType(what, forms.length > 0 ? forms.join(' or ') : 'another form', input);
 }

@@ -45,8 +45,11 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
     });
   }
 
-  /** Whether a request may go on, and if so reserves what it asks for. Safe to repeat. */
-  admit(ask: Ask): Verdict {
+  /**
+   * Whether a request may go on, and if so reserves what it asks for; and which generation of the
+   * account's cached answers is in force, which spares a call of its own. Safe to repeat.
+   */
+  admit(ask: Ask): Verdict & { cacheGeneration: number } {
     const now = Date.now();
     const verdict = this.#books.admit(ask, now);
     if (!verdict.refusal) {
@@ -55,7 +58,13 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
       if (this.#store.userId === null) this.#store.userId = ask.userId;
       this.#wakeBy(now + LEASE_MS);
     }
-    return verdict;
+    return { ...verdict, cacheGeneration: this.#store.cacheGeneration };
+  }
+
+  /** Raises the generation of the account's cached answers, and returns it. */
+  emptyCache(): number {
+    this.#store.cacheGeneration += 1;
+    return this.#store.cacheGeneration;
   }
 
   /** Raises what a request reserves, if the budgets have room for it. Safe to repeat. */

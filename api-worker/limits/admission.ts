@@ -27,6 +27,8 @@ export interface Estimate {
 
 /** An admitted request. */
 export interface Admission {
+  /** Of the account's cached answers; null: not known, for the limiter is out of reach. */
+  cacheGeneration: number | null;
   /**
    * Reserves up to a new bound of the request's whole cost, for one more attempt; false: the budget has
    * no room for it. Never rejects.
@@ -58,7 +60,7 @@ export async function admit(
     tokens,
     costNanoUsd,
   };
-  let verdict: Verdict;
+  let verdict: Verdict & { cacheGeneration: number };
   try {
     verdict = await callLimiter(c.env, userId, (limiter) => limiter.admit(ask));
   } catch (error) {
@@ -70,6 +72,7 @@ export async function admit(
     });
     await admitLocally(c.env, userId);
     return {
+      cacheGeneration: null,
       // Where nothing could be reserved, one attempt that may cost is risk enough.
       raise: async () => costNanoUsd === 0,
       settle: (settlement) => settleWith(c.env, ask, settlement, true),
@@ -79,6 +82,7 @@ export async function admit(
   if (verdict.refusal) throw tooManyRequests(verdict.refusal, rateLimitHeaders(verdict));
   const renewing = setInterval(() => void renew(c.env, userId, ask.requestId), RENEW_MS);
   return {
+    cacheGeneration: verdict.cacheGeneration,
     raise: (bound) => raise(c.env, ask, bound),
     settle(settlement) {
       clearInterval(renewing);
@@ -103,6 +107,16 @@ export const rateLimits = createMiddleware<App>(async (c, next) => {
  */
 export function readStanding(c: AppContext): Promise<AccountStanding> {
   return callLimiter(c.env, c.var.principal.userId, (limiter) => limiter.standing(credentialOf(c)));
+}
+
+/**
+ * Puts all cached answers of the caller's account out of reach, at once and everywhere.
+ *
+ * @returns the generation of those to come.
+ * @throws when its limiter cannot be reached.
+ */
+export function emptyCache(c: AppContext): Promise<number> {
+  return callLimiter(c.env, c.var.principal.userId, (limiter) => limiter.emptyCache());
 }
 
 function credentialOf(c: AppContext): Pick<Ask, 'keyId' | 'keyRateLimit' | 'limits'> {

@@ -125,6 +125,15 @@ export class BooksStorage {
     this.#storage.kv.put('rebaseAt', time);
   }
 
+  /** Of the account's cached answers. */
+  get cacheGeneration(): number {
+    return this.#storage.kv.get<number>('cacheGeneration') ?? 0;
+  }
+
+  set cacheGeneration(generation: number) {
+    this.#storage.kv.put('cacheGeneration', generation);
+  }
+
   /** Whose books these are; null before the first request. */
   get userId(): string | null {
     return this.#storage.kv.get<string>('userId') ?? null;

@@ -36,7 +36,8 @@ export async function outcomeOf(
   const ended = await ending;
   const endedAt = Date.now();
   const { fields, heldNanoUsd } = await meterAttempts(env, journal.attempts);
-  const firstEventAt = 'answer' in ended ? ended.firstEventAt : null;
+  const stored = 'failure' in ended ? null : ended.stored;
+  const firstEventAt = 'failure' in ended ? null : ended.firstEventAt;
   const event: UsageEvent = {
     request_id: facts.requestId,
     user_id: facts.userId,
@@ -44,6 +45,8 @@ export async function outcomeOf(
     endpoint: facts.endpoint,
     requested_model: facts.requestedModel,
     ...fields,
+    // Given again, it costs nothing beyond attempts that were made in vain.
+    ...(stored && { model: stored.model, finish_reason: stored.finishReason, usage_source: 'cache' as const }),
     status: statusOf(ended, facts),
     latency_ms: Math.max(0, endedAt - facts.arrivedAt),
     ttft_ms: firstEventAt === null ? null : Math.max(0, firstEventAt - facts.arrivedAt),

@@ -3,12 +3,12 @@ import type { Needs } from '../upstream/needs.ts';
 import type { ChatRequest } from './chat-request.ts';
 
 /** The answer's length that a token limit reserves where the client sets none. */
-const USUAL_OUTPUT = 1_000;
+export const USUAL_OUTPUT = 1_000;
 /** What providers add: chat templates, instructions for tools. Tokens. */
-const TEMPLATE_TOKENS = 2_000;
+export const TEMPLATE_TOKENS = 2_000;
 /** No model takes more for one image; most take a tenth. */
-const IMAGE_TOKENS = 20_000;
-const USUAL_IMAGE_TOKENS = 1_500;
+export const IMAGE_TOKENS = 20_000;
+export const USUAL_IMAGE_TOKENS = 1_500;
 
 /** What a chat request is, as far as its amounts go. */
 export interface Asked {
@@ -97,6 +97,11 @@ export function mediaOf({ messages }: ChatRequest, text: string): Media {
 }
 
 function usesServerTools({ plugins, web_search_options, tools }: ChatRequest): boolean {
-  const run = (tools ?? []).some(({ type }) => type !== 'function' && type !== 'custom');
+  const run = (tools ?? []).some(({ type }) => type !== 'function' && type !== 'custom' && !isGatewayTool(type));
   return run || plugins != null || web_search_options != null;
+}
+
+/** Whether a tool is one that the gateway runs itself. */
+export function isGatewayTool(type: string): boolean {
+  return type.startsWith('gateway:');
 }

@@ -1,6 +1,13 @@
 import type { Candidate } from '../upstream/candidates.ts';
 import { withFields } from '../upstream/request-body.ts';
-import type { ChatRequest } from './chat-request.ts';
+
+/** What of a request is about who answers, and how long. */
+interface Asked {
+  model?: string | null | undefined;
+  models?: readonly string[] | null | undefined;
+  max_tokens?: number | null | undefined;
+  max_completion_tokens?: unknown;
+}
 
 /**
  * The client's body for one candidate: its model, one at a time, for `models` is ours to go through; a
@@ -9,13 +16,13 @@ import type { ChatRequest } from './chat-request.ts';
  */
 export function bodyFor(
   text: string,
-  request: ChatRequest,
+  request: Asked,
   { model, maxTokens, makeshift }: Candidate,
   maxTokensDefault: number,
   others: Record<string, unknown> = {},
 ): string {
-  const { max_tokens, max_completion_tokens } = { ...request, ...others } as ChatRequest;
-  const asked = max_tokens ?? max_completion_tokens ?? null;
+  const { max_tokens, max_completion_tokens } = { ...request, ...others } as Asked;
+  const asked = (max_tokens ?? max_completion_tokens ?? null) as number | null;
   const length = asked ?? (maxTokens || maxTokensDefault || null);
   const allowed = makeshift && maxTokens !== null && length !== null ? Math.min(length, maxTokens) : length;
   const lengthField = max_tokens == null && max_completion_tokens != null ? 'max_completion_tokens' : 'max_tokens';

@@ -1,14 +1,5 @@
 import * as z from 'zod';
-import { INTEGER } from '../http/validate.ts';
-
-/**
- * What POST /v1/chat/completions relies on (OpenAI's CreateChatCompletionRequest). Everything else
- * passes through untouched: OpenRouter takes many fields, content parts and tools of its own.
- */
-const text = z.string();
-const loose = z.looseObject;
-/** A type that is none of those that we know; told of last, since what is wrong with a known one helps more. */
-const other = (known: readonly string[]) => text.refine((type) => !known.includes(type), { abort: true });
+import { between, integer, labels, loose, other, streamOptions, text, whoAnswers } from './request-fields.ts';
 
 const KNOWN_PARTS = ['text', 'image_url', 'input_audio', 'file', 'refusal'];
 
@@ -68,18 +59,16 @@ const responseFormat = z.union([
   loose({ type: other(KNOWN_FORMATS) }),
 ]);
 
-const between = (low: number, high: number) => z.number().min(low).max(high).nullish();
-const integer = (low: number, high = Number.MAX_SAFE_INTEGER) => z.int().min(low, INTEGER).max(high, INTEGER).nullish();
-
-/** Each may be tried several times; a request should end. */
-const MODELS_MAX = 10;
-
+/**
+ * What POST /v1/chat/completions relies on (OpenAI's CreateChatCompletionRequest). Everything else
+ * passes through untouched: OpenRouter takes many fields, content parts and tools of its own.
+ */
 export const ChatRequest = loose({
-  model: text.min(1).max(256).nullish(),
-  models: z.array(text.min(1).max(256)).max(MODELS_MAX).nullish(),
+  ...whoAnswers,
+  ...labels,
   messages: z.array(message).min(1).max(1000),
   stream: z.boolean().nullish(),
-  stream_options: loose({ include_usage: z.boolean().nullish() }).nullish(),
+  stream_options: streamOptions,
   max_tokens: integer(1),
   max_completion_tokens: integer(1),
   n: integer(1, 128),

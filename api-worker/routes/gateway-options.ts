@@ -9,6 +9,10 @@ export interface GatewayOptions {
   hedge: boolean | null;
   /** `x-gateway-fallback`: whether models that the request does not name may answer. */
   fallback: boolean | null;
+  /** `x-gateway-cache`: whether an answer that was given before may be given again. */
+  cache: boolean | null;
+  /** `x-privacy-mode`: whether analytics are told lengths instead of content. */
+  privacy: boolean | null;
 }
 
 /** 400 for a value that is neither `true` nor `false`. */
@@ -17,6 +21,8 @@ export function gatewayOptions(c: AppContext): GatewayOptions {
     resume: flag(c, 'x-gateway-resume'),
     hedge: flag(c, 'x-gateway-hedge'),
     fallback: flag(c, 'x-gateway-fallback'),
+    cache: flag(c, 'x-gateway-cache'),
+    privacy: flag(c, 'x-privacy-mode'),
   };
 }
 

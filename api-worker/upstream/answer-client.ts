@@ -1,8 +1,10 @@
+import type { StoredAnswer } from '../cache/stored-answer.ts';
 import { toApiError } from '../http/errors.ts';
 import type { Answer } from './attempt.ts';
 import { clientError } from './client-error.ts';
 import { failover, type UpstreamRequest } from './failover.ts';
 import { AttemptFailure } from './failure.ts';
+import type { Journal } from './journal.ts';
 import { keepAlive, orLater, whileWaiting } from './keep-alive.ts';
 import { type RelayEnd, relay, write } from './relay.ts';
 import { type Resume, relayResumable } from './resume.ts';
@@ -10,9 +12,17 @@ import { headerSafe } from './sse.ts';
 import { errorEvent } from './stream-errors.ts';
 
 /** How a request ended: with an answer, relayed to some end, or without one. */
-export type Ending =
-  /** The answer that was relayed last; when the first event had come, Unix ms. */
-  { answer: Answer; end: RelayEnd; firstEventAt: number } | { failure: AttemptFailure };
+export type Ending = Answered | { failure: AttemptFailure };
+
+interface Answered {
+  end: RelayEnd;
+  /** When the first event had come, Unix ms. */
+  firstEventAt: number;
+  /** All that the client was sent, which may be stored; null where it is not kept as one text. */
+  body: string | null;
+  /** The answer that was given again; null: it is a new one. */
+  stored: StoredAnswer | null;
+}
 
 export interface ClientAnswer {
   response: Response;
@@ -53,7 +63,8 @@ export async function answerClient(request: ClientRequest): Promise<ClientAnswer
   return { response: new Response(readable, { headers }), ending };
 }
 
-function streamHeaders(contentType: string): Record<string, string> {
+/** An event stream's headers. */
+export function streamHeaders(contentType: string): Record<string, string> {
   // Proxies that buffer would turn a stream into one late block.
   return { 'content-type': contentType, 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' };
 }
@@ -63,14 +74,19 @@ async function relayAnswer(
   writable: WritableStream<Uint8Array>,
   { streamed, resume, circuits, representative, journal }: ClientRequest,
 ): Promise<Ending> {
-  const ended =
-    streamed && resume
-      ? await relayResumable(answer, writable, resume)
-      : { answer, end: await relay(answer, writable, streamed) };
+  const end =
+    streamed && resume ? await relayResumable(answer, writable, resume) : await relay(answer, writable, streamed);
   for (const { failure, model } of representative ? journal.attempts : []) {
     if (failure?.kind === 'died') circuits.report(model, failure);
   }
-  return { ...ended, firstEventAt: answer.firstEventAt };
+  return { end, firstEventAt: answer.firstEventAt, body: await bodyOf(journal), stored: null };
+}
+
+/** What was sent, where that is one transcript: of a stream that was continued there are several. */
+async function bodyOf({ attempts }: Journal): Promise<string | null> {
+  const [relayed, ...more] = attempts.filter((record) => record.relayed);
+  const transcript = more.length === 0 ? await relayed?.transcript : null;
+  return transcript && !transcript.truncated ? transcript.text : null;
 }
 
 /** Keeps a stream alive that was begun without an answer, then relays the answer or tells of the failure. */

@@ -111,7 +111,8 @@ function candidate(model: string): Candidate {
   return { model, maxTokens: null, makeshift: false };
 }
 
-function isTier(name: string): name is Tier {
+/** Whether a name is that of a tier. */
+export function isTier(name: string): name is Tier {
   return TIERS.some((tier) => tier === name);
 }
 

@@ -80,9 +80,12 @@ export function refusal(body: unknown, httpStatus: number, retryAfterMs: number 
   });
 }
 
+/** Codes that Responses name instead of a status (OpenAI's ResponseErrorCode), as far as they are not the upstream's fault. */
+const STATUS_OF_CODE: Record<string, number> = { rate_limit_exceeded: 429, invalid_prompt: 400 };
+
 /** Under a 200 the error's code is the status; one that is none is a failure on the upstream's side. */
 function statusFrom(code: unknown): number {
-  const status = Number(code);
+  const status = STATUS_OF_CODE[String(code)] ?? Number(code);
   return Number.isInteger(status) && status >= 400 && status <= 599 ? status : 502;
 }
 

@@ -7,8 +7,8 @@ export interface AttemptRecord {
   readonly model: string;
   /** Unix ms. */
   readonly startedAt: number;
-  /** The most that it may cost, nano-dollars; 0 where nobody asks. */
-  readonly boundNanoUsd: number;
+  /** The most that it may cost, nano-dollars, or what it did cost once somebody knows; 0 where nobody asks. */
+  boundNanoUsd: number;
   /** The upstream's id of it; null until its headers came. */
   generationId: string | null;
   /** The answer's type; null until its headers came. */

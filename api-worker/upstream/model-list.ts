@@ -55,9 +55,19 @@ async function refresh(env: Env, keepAlive: (work: Promise<unknown>) => void): P
   return models;
 }
 
+/** OpenRouter lists models for embeddings apart. Where they cannot be had, the others are. */
 async function fetchModels(env: Env): Promise<UpstreamModel[]> {
+  const [models, embedding] = await Promise.all([
+    fetchList(env, '/models'),
+    fetchList(env, '/embeddings/models').catch(() => []),
+  ]);
+  if (models.length === 0) throw new Error('model list: upstream listed none');
+  return [...models, ...embedding.filter(({ id }) => !models.some((model) => model.id === id))];
+}
+
+async function fetchList(env: Env, path: string): Promise<UpstreamModel[]> {
   const models: UpstreamModel[] = [];
-  let url: string | null = `${env.UPSTREAM_BASE_URL}/models`;
+  let url: string | null = env.UPSTREAM_BASE_URL + path;
   for (let pages = 0; url !== null && pages < PAGES_MAX; pages += 1) {
     const response: Response = await fetch(url, {
       headers: { authorization: `Bearer ${env.OPENROUTER_API_KEY ?? ''}` },
@@ -71,7 +81,6 @@ async function fetchModels(env: Env): Promise<UpstreamModel[]> {
     }
     url = nextPage(page.links?.next ?? null, url);
   }
-  if (models.length === 0) throw new Error('model list: upstream listed none');
   return models;
 }
 

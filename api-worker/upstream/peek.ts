@@ -56,7 +56,16 @@ function judgeEvent(event: string): Judgement {
   const data = dataOf(event);
   if (data === '') return 'more';
   if (data === DONE) return new AttemptFailure('empty');
-  return errorIn(data) ?? 'good';
+  return judgeData(data);
+}
+
+/** A Responses stream tells first that it was begun: nothing in that keeps another candidate from answering. */
+const BEGUN = ['response.created', 'response.queued', 'response.in_progress'];
+
+function judgeData(data: string): Judgement {
+  const body = parse(data);
+  if (body instanceof AttemptFailure) return body;
+  return BEGUN.includes(body?.type ?? '') ? 'more' : (failureIn(body) ?? 'good');
 }
 
 function judgeJson(text: string, ended: boolean): Judgement {
@@ -69,9 +78,26 @@ function judgeJson(text: string, ended: boolean): Judgement {
 }
 
 function errorIn(json: string): AttemptFailure | null {
+  const body = parse(json);
+  return body instanceof AttemptFailure ? body : failureIn(body);
+}
+
+/** What tells of a failure in an answer or an event: chat's `error`, or the forms that Responses have. */
+interface Told {
+  type?: string;
+  error?: unknown;
+  response?: { error?: unknown } | null;
+}
+
+function failureIn(body: Told | null): AttemptFailure | null {
+  if (body?.error) return refusal(body, 200, null);
+  if (body?.type === 'response.failed') return refusal(body.response, 200, null);
+  return body?.type === 'error' ? refusal({ error: body }, 200, null) : null;
+}
+
+function parse(json: string): Told | null | AttemptFailure {
   try {
-    const body = JSON.parse(json) as { error?: unknown } | null;
-    return body?.error ? refusal(body, 200, null) : null;
+    return JSON.parse(json) as Told | null;
   } catch {
     return new AttemptFailure('network');
   }

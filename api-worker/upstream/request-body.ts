@@ -1,8 +1,4 @@
-/** `JSON.parse` with source access and `JSON.rawJSON` (ES2026), which TypeScript's library does not declare yet. */
-const ExactJson = JSON as unknown as {
-  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown;
-  rawJSON(source: string): unknown;
-};
+import { exactly } from '../exact-json.ts';
 
 /**
  * The client's JSON object with top-level fields set, or, where `undefined` is set, left out; everything
@@ -20,8 +16,5 @@ export function withFields(text: string, value: object, fields: Record<string, u
     const brace = text.indexOf('{');
     return `${text.slice(0, brace)}${JSON.stringify(set).slice(0, -1)},${text.slice(brace + 1)}`;
   }
-  const exact = ExactJson.parse(text, (_key, part, { source }) =>
-    typeof part === 'number' && source !== undefined && String(part) !== source ? ExactJson.rawJSON(source) : part,
-  );
-  return JSON.stringify({ ...(exact as object), ...set });
+  return JSON.stringify({ ...(exactly(text) as object), ...set });
 }

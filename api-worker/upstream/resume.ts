@@ -23,13 +23,13 @@ export type Resume = (said: Said, died: Answer) => Promise<Resumed | null>;
  * event through JavaScript, for nothing may go out that cannot be joined: no half event, no error, no
  * `[DONE]` before its time. That costs some times the CPU of {@link relay}, and is why it is asked for.
  *
- * @returns never rejects; the last answer that was relayed.
+ * @returns never rejects.
  */
 export async function relayResumable(
   first: Answer,
   writable: WritableStream<Uint8Array>,
   resume: Resume,
-): Promise<{ answer: Answer; end: RelayEnd }> {
+): Promise<RelayEnd> {
   const stream = new ResumableStream(writable);
   let answer = first;
   let joined: Resumed | null = null;
@@ -37,16 +37,16 @@ export async function relayResumable(
     answer.record.relayed = true;
     const end = await stream.take(answer, joined);
     answer.finish();
-    if (end === 'client_left') return { answer, end: clientLeft(answer) };
+    if (end === 'client_left') return clientLeft(answer);
     if (end === 'complete' || stream.said.finish !== null) {
       if (end === 'died') upstreamDied(answer);
       const ended = await stream.end();
-      return { answer, end: ended ? 'complete' : clientLeft(answer) };
+      return ended ? 'complete' : clientLeft(answer);
     }
     upstreamDied(answer);
     const resuming = resumes < RESUMES_MAX ? resume(stream.said, answer) : Promise.resolve(null);
     joined = await whileWaiting(resuming, writable);
-    if (!joined) return { answer, end: await tellOfDeath(answer, writable) };
+    if (!joined) return tellOfDeath(answer, writable);
     await stream.markSeam(joined.answer.record.model);
     answer = joined.answer;
   }

@@ -3,10 +3,10 @@ import { parseArgs } from 'node:util';
 export const HELP = `Accounts and keys from a terminal.
 
   npm run keys -- create --user ID [--name TEXT] [--permissions read,write,admin] [--tier TIER]
-                         [--rate-limit N] [--expires DATE] [--resume true|false]
+                         [--rate-limit N] [--expires DATE] [--resume true|false] [--privacy true|false]
   npm run keys -- list [--user ID]
   npm run keys -- set KEY_ID [--name TEXT] [--permissions …] [--tier TIER] [--rate-limit N] [--expires DATE]
-                         [--resume true|false]
+                         [--resume true|false] [--privacy true|false]
   npm run keys -- rotate KEY_ID [--overlap SECONDS]     the old key works on for a day if not said otherwise
   npm run keys -- revoke KEY_ID
   npm run keys -- limits --user ID [--tier TIER] [--requests-per-minute N] [--tokens-per-minute N]
@@ -14,7 +14,7 @@ export const HELP = `Accounts and keys from a terminal.
                          [--budget-day DOLLARS] [--budget-month DOLLARS]
   npm run keys -- bootstrap --env staging|production [--user ID]     the first admin key of a deployed system
 
-A limit of 'none' is taken away. With --resume, streams that break are continued on another model. The account of a new key is created if it is not there.
+A limit of 'none' is taken away. With --resume, streams that break are continued on another model; with --privacy, analytics are told lengths instead of content. The account of a new key is created if it is not there.
 
   --url URL     the system: http://127.0.0.1:8787, where npm start answers, if not said otherwise
   --json        JSON for programs, instead of tables
@@ -31,7 +31,7 @@ const LIMITS = [
   'budget-day',
   'budget-month',
 ] as const;
-const KEY_FIELDS = ['name', 'permissions', 'tier', 'rate-limit', 'expires', 'resume'] as const;
+const KEY_FIELDS = ['name', 'permissions', 'tier', 'rate-limit', 'expires', 'resume', 'privacy'] as const;
 const COMMON = ['url', 'json', 'help'] as const;
 
 /** What each command takes, whether it needs a key's id, and what it cannot do without. */

@@ -18,6 +18,28 @@ const CHAT = { model: 'openai/gpt-5-mini', messages: [{ role: 'user', content: '
 export const ENDPOINTS: readonly Endpoint[] = [
   { method: 'GET', route: '/health', path: '/health' },
   { method: 'POST', route: '/v1/chat/completions', path: '/v1/chat/completions', permission: 'write', body: CHAT },
+  {
+    method: 'POST',
+    route: '/v1/completions',
+    path: '/v1/completions',
+    permission: 'write',
+    body: { model: CHAT.model, prompt: 'Hello' },
+  },
+  {
+    method: 'POST',
+    route: '/v1/responses',
+    path: '/v1/responses',
+    permission: 'write',
+    body: { model: CHAT.model, input: 'Hello' },
+  },
+  {
+    method: 'POST',
+    route: '/v1/embeddings',
+    path: '/v1/embeddings',
+    permission: 'write',
+    body: { model: 'openai/text-embedding-3-small', input: 'Hello' },
+  },
+  { method: 'DELETE', route: '/v1/cache', path: '/v1/cache', permission: 'write' },
   { method: 'GET', route: '/v1/models', path: '/v1/models', permission: 'read' },
   { method: 'GET', route: '/v1/models/:id{.+}', path: '/v1/models/openai/gpt-5-mini', permission: 'read' },
   { method: 'GET', route: '/v1/usage', path: '/v1/usage', permission: 'read', victims: '/v1/usage?user_id=victim' },

@@ -26,6 +26,7 @@ const fields = {
   rate_limit: z.int().min(0, INTEGER).max(Number.MAX_SAFE_INTEGER, INTEGER).nullable(),
   tier: z.string().min(1).max(64).nullable(),
   resume: z.boolean(),
+  privacy: z.boolean(),
   /** Unix seconds. */
   expires_at: z.int().min(0, INTEGER).max(99_999_999_999, INTEGER).nullable(),
 };
@@ -35,6 +36,7 @@ const KeyCreation = z.strictObject({
   rate_limit: fields.rate_limit.default(null),
   tier: fields.tier.default(null),
   resume: fields.resume.default(false),
+  privacy: fields.privacy.default(false),
   expires_at: fields.expires_at.default(null),
 });
 const KeyChange = z
@@ -57,6 +59,7 @@ interface Row {
   rate_limit: number | null;
   tier: string | null;
   resume: number;
+  privacy: number;
   is_active: number;
   created_at: number;
   expires_at: number | null;
@@ -64,8 +67,8 @@ interface Row {
 }
 
 const INSERT = `
-  INSERT INTO api_keys (id, user_id, key_hash, key_prefix, name, permissions, rate_limit, tier, resume, created_at, expires_at)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`;
+  INSERT INTO api_keys (id, user_id, key_hash, key_prefix, name, permissions, rate_limit, tier, resume, privacy, created_at, expires_at)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`;
 
 /** POST /admin/users/{id}/keys: the answer is the only place where the key is ever shown. */
 export async function createKey(c: AppContext): Promise<Response> {
@@ -78,6 +81,7 @@ export async function createKey(c: AppContext): Promise<Response> {
     user_id: userId,
     permissions: JSON.stringify(asked.permissions),
     resume: Number(asked.resume),
+    privacy: Number(asked.privacy),
     expires_at: asked.expires_at === null ? null : asked.expires_at * 1000,
   });
   await apply(c, { action: 'key.create', target: row.id, changes: { user_id: userId, ...asked } }, [insert(c, row)]);
@@ -152,11 +156,12 @@ export async function revokeKey(c: AppContext): Promise<Response> {
 }
 
 /** A change as columns of api_keys. */
-function columnsOf({ permissions, resume, expires_at, ...columns }: z.infer<typeof KeyChange>): Partial<Row> {
+function columnsOf({ permissions, resume, privacy, expires_at, ...columns }: z.infer<typeof KeyChange>): Partial<Row> {
   return {
     ...(columns as Partial<Row>),
     ...(permissions && { permissions: JSON.stringify(permissions) }),
     ...(resume !== undefined && { resume: Number(resume) }),
+    ...(privacy !== undefined && { privacy: Number(privacy) }),
     ...(expires_at !== undefined && { expires_at: expires_at === null ? null : expires_at * 1000 }),
   };
 }
@@ -168,9 +173,12 @@ async function requireKey(c: AppContext): Promise<Row> {
   return row;
 }
 
-type Granted = Pick<Row, 'user_id' | 'name' | 'permissions' | 'rate_limit' | 'tier' | 'resume' | 'expires_at'>;
+type Granted = Pick<
+  Row,
+  'user_id' | 'name' | 'permissions' | 'rate_limit' | 'tier' | 'resume' | 'privacy' | 'expires_at'
+>;
 
-async function newKey({ user_id, name, permissions, rate_limit, tier, resume, expires_at }: Granted) {
+async function newKey({ user_id, name, permissions, rate_limit, tier, resume, privacy, expires_at }: Granted) {
   const key = mintKey();
   const now = Date.now();
   const row: Row = {
@@ -183,6 +191,7 @@ async function newKey({ user_id, name, permissions, rate_limit, tier, resume, ex
     rate_limit,
     tier,
     resume,
+    privacy,
     is_active: 1,
     created_at: now,
     expires_at,
@@ -192,21 +201,47 @@ async function newKey({ user_id, name, permissions, rate_limit, tier, resume, ex
 }
 
 function insert(c: AppContext, row: Row): D1PreparedStatement {
-  const { id, user_id, key_hash, key_prefix, name, permissions, rate_limit, tier, resume, created_at, expires_at } =
-    row;
+  const {
+    id,
+    user_id,
+    key_hash,
+    key_prefix,
+    name,
+    permissions,
+    rate_limit,
+    tier,
+    resume,
+    privacy,
+    created_at,
+    expires_at,
+  } = row;
   return c.env.DB.prepare(INSERT).bind(
-    ...[id, user_id, key_hash, key_prefix, name, permissions, rate_limit, tier, resume, created_at, expires_at],
+    ...[
+      id,
+      user_id,
+      key_hash,
+      key_prefix,
+      name,
+      permissions,
+      rate_limit,
+      tier,
+      resume,
+      privacy,
+      created_at,
+      expires_at,
+    ],
   );
 }
 
 /** A key as the API shows it: its beginning, never the key, nor its hash. */
-function shown({ key_hash: _, key_prefix, permissions, resume, is_active, ...row }: Row) {
+function shown({ key_hash: _, key_prefix, permissions, resume, privacy, is_active, ...row }: Row) {
   return {
     object: 'api_key',
     ...row,
     prefix: key_prefix,
     permissions: JSON.parse(permissions) as Permission[],
     resume: resume === 1,
+    privacy: privacy === 1,
     is_active: is_active === 1,
     created_at: seconds(row.created_at),
     expires_at: seconds(row.expires_at),

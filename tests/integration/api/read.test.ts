@@ -127,7 +127,7 @@ describe('GET /v1/models', () => {
     const list = JSON.parse((await call('/v1/models', { key })).text);
     expect(list.object).toBe('list');
     const upstreams = list.data.filter(({ owned_by }: { owned_by: string }) => owned_by !== 'gateway');
-    expect(upstreams, 'both pages of the upstream').toHaveLength(8);
+    expect(upstreams, 'both pages of the upstream, and those for embeddings').toHaveLength(11);
     expect(list.data).toContainEqual({
       id: 'openai/gpt-5-mini',
       object: 'model',

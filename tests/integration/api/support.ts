@@ -72,15 +72,26 @@ export async function call(path: string, init: RequestInit & { key?: string; env
   return { status: response.status, headers: response.headers, text };
 }
 
-/** POST /v1/chat/completions. */
-export function chat(key: string, body: unknown = HELLO, changed: Partial<Env> = {}) {
-  return call('/v1/chat/completions', {
+/** A JSON body to a path. */
+export function post(
+  path: string,
+  key: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+  changed: Partial<Env> = {},
+) {
+  return call(path, {
     method: 'POST',
     key,
     env: changed,
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
+}
+
+/** POST /v1/chat/completions. */
+export function chat(key: string, body: unknown = HELLO, changed: Partial<Env> = {}) {
+  return post('/v1/chat/completions', key, body, {}, changed);
 }
 
 /** The inside of an error envelope. */

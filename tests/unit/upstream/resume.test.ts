@@ -34,15 +34,12 @@ async function relayed(first: Answer, ...others: Answer[]) {
     const { seam } = continuationOf({ messages: [] }, said, OTHER);
     return answer ? { answer, seam, used: async () => null } : null;
   };
-  const [text, { end, answer }] = await Promise.all([
-    new Response(readable).text(),
-    relayResumable(first, writable, resume),
-  ]);
+  const [text, end] = await Promise.all([new Response(readable).text(), relayResumable(first, writable, resume)]);
   const chunks = text
     .split('\n\n')
     .flatMap((event) => (event.startsWith('data: {') ? [JSON.parse(event.slice(6))] : []));
   const said = chunks.map((chunk) => chunk.choices?.[0]?.delta.content ?? '').join('');
-  return { end, answer, text, said, failed: text.includes('"error"') };
+  return { end, text, said, failed: text.includes('"error"') };
 }
 
 const broken = () => answerOf('a/first', say(TEXT.slice(0, CUT)));
@@ -58,9 +55,10 @@ describe('relayResumable', () => {
   });
 
   it('does not take a continuation for whole that ended before it joined', async () => {
-    const { end, said, failed, answer } = await relayed(broken(), answerOf(OTHER, say(TEXT.slice(0, 8)), DONE));
+    const early = answerOf(OTHER, say(TEXT.slice(0, 8)), DONE);
+    const { end, said, failed } = await relayed(broken(), early);
     expect([end, said, failed]).toEqual(['upstream_died', TEXT.slice(0, CUT), true]);
-    expect(answer.record).toMatchObject({ relayed: false, failure: { kind: 'unjoined' } });
+    expect(early.record).toMatchObject({ relayed: false, failure: { kind: 'unjoined' } });
   });
 
   it('asks the next model when one does not join', async () => {

@@ -1,0 +1,87 @@
+import type { Chunk, ChunkChoice, ToolCallDelta } from './chunks.ts';
+import { sumUsage } from './sum-usage.ts';
+
+/**
+ * The chunks of several steps as those of one answer: the first one's id and model throughout, the
+ * gateway's own tool calls left out and the client's counted anew, one finish and one usage at the end.
+ */
+export class TurnChunks {
+  readonly #gatewayTools: ReadonlySet<string>;
+  #head: Pick<Chunk, 'id' | 'created' | 'model'> | null = null;
+  /** Of the current step: the client's number for each of the upstream's tool calls; null: the gateway's own. */
+  #calls = new Map<number, number | null>();
+  #clientCalls = 0;
+  #finish: { chunk: Chunk; choice: ChunkChoice } | null = null;
+  readonly #usages: Record<string, unknown>[] = [];
+
+  constructor(gatewayTools: ReadonlySet<string>) {
+    this.#gatewayTools = gatewayTools;
+  }
+
+  /** Whether a tool of the client was called, which ends the turn. */
+  get callsClient(): boolean {
+    return this.#clientCalls > 0;
+  }
+
+  /** A new step begins. */
+  step(): void {
+    this.#calls = new Map();
+    this.#finish = null;
+  }
+
+  /** What the client gets of a chunk now; null: nothing. */
+  take(chunk: Chunk): Chunk | null {
+    const { id, created, model } = chunk;
+    this.#head ??= { ...(id && { id }), ...(created && { created }), ...(model && { model }) };
+    if (chunk.usage) this.#usages.push(chunk.usage);
+    const [choice] = chunk.choices ?? [];
+    if (!choice) return null;
+    const calls = choice.delta?.tool_calls?.flatMap((call) => this.#ofClient(call) ?? []) ?? [];
+    const { tool_calls: given, ...delta } = choice.delta ?? {};
+    const own = { ...choice, delta: { ...delta, ...(calls.length > 0 && { tool_calls: calls }) } };
+    if (choice.finish_reason != null) {
+      this.#finish = { chunk, choice };
+      own.finish_reason = null;
+      if ('native_finish_reason' in own) own.native_finish_reason = null;
+    }
+    const nothing = calls.length === 0 && (given !== undefined || choice.finish_reason != null) && !says(delta);
+    return nothing ? null : this.#ofTurn(chunk, own);
+  }
+
+  /** The end of the turn: its finish, and what all of its steps used, in a chunk of its own where the client asks for that. */
+  end(usageApart: boolean): Chunk[] {
+    const { chunk = {}, choice = {} } = this.#finish ?? {};
+    const stopped = choice.finish_reason === 'tool_calls' && !this.callsClient;
+    const last = {
+      ...choice,
+      index: 0,
+      delta: {},
+      // Only a bound stops a turn after the gateway's own tools.
+      finish_reason: this.callsClient ? 'tool_calls' : stopped ? 'length' : (choice.finish_reason ?? null),
+    };
+    const usage = this.#usages.length > 0 ? { usage: sumUsage(this.#usages) } : {};
+    if (!usageApart) return [{ ...this.#ofTurn(chunk, last), ...usage }];
+    return [this.#ofTurn(chunk, last), { ...this.#ofTurn(chunk), choices: [], ...usage }];
+  }
+
+  #ofTurn(chunk: Chunk, choice?: ChunkChoice): Chunk {
+    const { usage: _, ...rest } = chunk;
+    return { ...rest, ...this.#head, choices: choice ? [choice] : [] };
+  }
+
+  /** A piece of a call as the client counts its calls; null: it is the gateway's own. */
+  #ofClient(call: ToolCallDelta): ToolCallDelta | null {
+    const index = call.index ?? 0;
+    if (!this.#calls.has(index)) {
+      const own = this.#gatewayTools.has(call.function?.name ?? '');
+      this.#calls.set(index, own ? null : this.#clientCalls++);
+    }
+    const number = this.#calls.get(index) ?? null;
+    return number === null ? null : { ...call, index: number };
+  }
+}
+
+/** Whether a delta holds anything but its role and empty text. */
+function says({ role: _, content, ...rest }: Record<string, unknown>): boolean {
+  return Boolean(content) || Object.values(rest).some((value) => value != null && value !== '');
+}

@@ -1,0 +1,65 @@
+import type { AnalyticsEvent } from '../../shared/analytics-event.ts';
+import type { UsageEvent } from '../../shared/usage-event.ts';
+import type { Env } from '../env.ts';
+
+/** Of a message's 128 KB, what content may take. */
+const CONTENT_MAX_CHARS = 96 * 1024;
+/** Longer texts do not get that small; packing them would only cost time. */
+const PACKED_MAX_CHARS = 2 * 1024 * 1024;
+
+/** How a request was asked for. */
+export interface Asked {
+  streamed: boolean;
+  messageCount: number;
+  conversationId: string | null;
+  isPrivate: boolean;
+  /** The request's JSON. */
+  input: string;
+}
+
+/**
+ * What analytics are told of a request. Content that is too long for a message is left out, the longer
+ * text first; the event itself never is.
+ *
+ * @param output all that the client was sent; null: not kept.
+ */
+export async function analyticsEvent(
+  env: Env,
+  event: UsageEvent,
+  { streamed, messageCount, conversationId, isPrivate, input }: Asked,
+  output: string | null,
+): Promise<AnalyticsEvent> {
+  // Without analytics nobody would ever unpack it.
+  const wanted = !isPrivate && Boolean(env.POSTHOG_API_KEY);
+  const [packedInput, packedOutput] = !wanted ? [null, null] : await Promise.all([pack(input), pack(output)]);
+  return {
+    ...event,
+    streamed,
+    message_count: messageCount,
+    conversation_id: conversationId,
+    private: isPrivate,
+    ...fitting(packedInput, packedOutput),
+    input_length: input.length,
+    output_length: output?.length ?? 0,
+  };
+}
+
+function fitting(input: string | null, output: string | null): Pick<AnalyticsEvent, 'input' | 'output'> {
+  const [inputLength, outputLength] = [input?.length ?? 0, output?.length ?? 0];
+  if (inputLength + outputLength <= CONTENT_MAX_CHARS) return { input, output };
+  const [shorter, kept] = inputLength < outputLength ? [inputLength, { input }] : [outputLength, { output }];
+  return { input: null, output: null, ...(shorter <= CONTENT_MAX_CHARS && kept) };
+}
+
+async function pack(text: string | null): Promise<string | null> {
+  if (text === null || text.length > PACKED_MAX_CHARS) return null;
+  const zipped = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'));
+  return toBase64(new Uint8Array(await new Response(zipped).arrayBuffer()));
+}
+
+function toBase64(bytes: Uint8Array): string {
+  let binary = '';
+  // As many as a call takes as arguments, by far.
+  for (let at = 0; at < bytes.length; at += 8192) binary += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(binary);
+}

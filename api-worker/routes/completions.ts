@@ -1,0 +1,81 @@
+import type { AppContext } from '../env.ts';
+import { ApiError } from '../http/errors.ts';
+import { readBodyAndText } from '../http/input.ts';
+import { TEMPLATE_TOKENS, USUAL_OUTPUT } from './chat-amounts.ts';
+import { bodyFor } from './chat-body.ts';
+import { CHOICES_MAX, CompletionsRequest } from './completions-request.ts';
+import { serve } from './serve.ts';
+
+/** POST /v1/completions (legacy), streamed or not: on chat models, through the agent lane. */
+export async function completions(c: AppContext): Promise<Response> {
+  const { text, body: request } = await readBodyAndText(c, CompletionsRequest);
+  const prompts = promptsOf(request);
+  const calls = prompts.length * (request.n ?? 1);
+  refuseUnsupported(request, calls);
+  const maxTokensDefault = Number(c.env.MAX_TOKENS_DEFAULT);
+  const maxTokens = request.max_tokens ?? (maxTokensDefault || null);
+  const bytes = prompts.map((prompt) => new TextEncoder().encode(prompt).byteLength);
+  const longest = Math.max(...bytes);
+  const total = bytes.reduce((sum, one) => sum + one, 0) * (request.n ?? 1);
+  // Loaded by those who use it: it is many times as large as all the rest.
+  const { textCompletions } = await import('../agent/text-completions.ts');
+  return serve(c, {
+    text,
+    request,
+    streamed: request.stream === true,
+    messageCount: prompts.length,
+    path: '/chat/completions',
+    requested: {
+      model: request.model ?? null,
+      models: request.models ?? [],
+      needs: { parameters: [], modalities: [], contextTokens: Math.floor(longest / 6) + (maxTokens ?? 0) },
+    },
+    replaceable: true,
+    likelyTokens: Math.ceil(total / 3) + (maxTokens ?? USUAL_OUTPUT) * calls,
+    mostAmounts: {
+      promptTokens: longest + TEMPLATE_TOKENS,
+      outputTokens: maxTokens,
+      choices: 1,
+      images: 0,
+      serverTools: request.plugins != null,
+    },
+    calls,
+    bodyFor: (candidate) => bodyFor(text, request, candidate, maxTokensDefault),
+    representative: request.provider == null && request.route == null,
+    deterministic: request.temperature === 0 || request.seed != null,
+    answer: textCompletions(request, prompts, (candidate, fields) =>
+      bodyFor(text, request, candidate, maxTokensDefault, fields),
+    ),
+  });
+}
+
+/** @throws ApiError 400 for tokens: which text they stand for depends on a tokenizer that chat models do not tell. */
+function promptsOf({ prompt }: CompletionsRequest): string[] {
+  const prompts = typeof prompt === 'string' ? [prompt] : prompt;
+  if (prompts.every((one) => typeof one === 'string')) return prompts;
+  throw new ApiError(400, {
+    message: "Unsupported value for 'prompt': arrays of tokens are not supported here. Send the prompt as text.",
+    param: 'prompt',
+    code: 'unsupported_value',
+  });
+}
+
+function refuseUnsupported({ suffix, best_of, logprobs, n }: CompletionsRequest, calls: number): void {
+  const refuse = (param: string, why: string): never => {
+    throw new ApiError(400, {
+      message: `Unsupported parameter: '${param}'. ${why}`,
+      param,
+      code: 'unsupported_parameter',
+    });
+  };
+  if (suffix != null && suffix !== '') refuse('suffix', 'Chat models do not insert text.');
+  if (logprobs != null) refuse('logprobs', 'Use /v1/chat/completions for log probabilities.');
+  if (best_of != null && best_of > (n ?? 1)) refuse('best_of', "Only as many choices are made as 'n' asks for.");
+  if (calls > CHOICES_MAX) {
+    throw new ApiError(400, {
+      message: `Invalid 'n': the prompts times 'n' make ${calls} choices. At most ${CHOICES_MAX} are made at once.`,
+      param: 'n',
+      code: 'integer_above_max_value',
+    });
+  }
+}
