@@ -17,7 +17,7 @@ interface Written {
   /** Of the model that answered first. */
   model: string;
   /** Whether every part of it ended as the models wanted, so that it may be given again. */
-  natural: boolean;
+  repeatable: boolean;
   firstEventAt: number;
 }
 
@@ -57,14 +57,14 @@ export async function answerWhole(
   { journal }: UpstreamRequest,
   work: () => Promise<Written & { body: unknown }>,
 ): Promise<ClientAnswer> {
-  const { body, model, natural, firstEventAt } = await work();
+  const { body, model, repeatable, firstEventAt } = await work();
   const json = JSON.stringify(body);
   const headers = {
     'content-type': 'application/json',
     'x-gateway-model': headerSafe(model),
     'x-gateway-attempts': String(journal.attempts.length),
   };
-  const ending: Ending = { end: 'complete', firstEventAt, body: natural ? json : null, stored: null };
+  const ending: Ending = { end: 'complete', firstEventAt, body: json, repeatable, stored: null };
   return { response: new Response(json, { headers }), ending: Promise.resolve(ending) };
 }
 
@@ -84,10 +84,10 @@ export async function answerStreamed(
   const client = new ClientStream(policy.commitAfterMs, () => stop(new AttemptFailure('client_left')));
   const ending = (async (): Promise<Ending> => {
     try {
-      const { natural, firstEventAt } = await work(client);
+      const { repeatable, firstEventAt } = await work(client);
       await client.end();
-      if (client.left) return { end: 'client_left', firstEventAt, body: null, stored: null };
-      return { end: 'complete', firstEventAt, body: natural ? client.text : null, stored: null };
+      const end = client.left ? 'client_left' : 'complete';
+      return { end, firstEventAt, body: client.text, repeatable, stored: null };
     } catch (error) {
       const failure = error instanceof AttemptFailure ? error : new AttemptFailure('died', { cause: error });
       if (!client.begins) {
@@ -99,7 +99,7 @@ export async function answerStreamed(
       const { firstEventAt } = client;
       if (firstEventAt === null) return { failure };
       const end = client.left || failure.kind === 'client_left' ? 'client_left' : 'upstream_died';
-      return { end, firstEventAt, body: null, stored: null };
+      return { end, firstEventAt, body: client.text, repeatable: false, stored: null };
     }
   })();
   await Promise.race([client.begun, ending]);

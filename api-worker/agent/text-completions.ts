@@ -177,7 +177,7 @@ class TextCompletions {
     const times = all.flatMap(({ firstAnswer }) => firstAnswer?.firstEventAt ?? []);
     return {
       model: all[0]?.firstAnswer?.record.model ?? '',
-      natural: this.#finishes.length === this.#choices.length && this.#finishes.every((finish) => finish === 'stop'),
+      repeatable: this.#finishes.length === this.#choices.length && this.#finishes.every((finish) => finish === 'stop'),
       firstEventAt: times.length > 0 ? Math.min(...times) : Date.now(),
     };
   }

@@ -97,7 +97,7 @@ class Turn {
       });
       const completions = (await this.#steps.transcripts()).flatMap((json) => parse<Completion>(json) ?? []);
       const { model, firstEventAt } = this.#answered();
-      return { body: turnCompletion(completions, this.#names), model, firstEventAt, natural: false };
+      return { body: turnCompletion(completions, this.#names), model, firstEventAt, repeatable: false };
     } finally {
       this.#bounded.done();
     }
@@ -115,7 +115,7 @@ class Turn {
       }
       if ((await this.#steps.end()) !== 'complete') throw this.#failureOf(null);
       for (const chunk of chunks.end(this.#request.stream_options?.include_usage === true)) await client.event(chunk);
-      return { ...this.#answered(), natural: false };
+      return { ...this.#answered(), repeatable: false };
     } finally {
       this.#bounded.done();
     }

@@ -92,7 +92,8 @@ export async function keep(
 ): Promise<void> {
   const [answer, { event }] = await Promise.all([answered, outcome]);
   const ended = await answer?.ending;
-  if (!answer || !ended || 'failure' in ended || ended.end !== 'complete' || ended.body === null) return;
+  if (!answer || !ended || 'failure' in ended || ended.end !== 'complete') return;
+  if (ended.body === null || !ended.repeatable) return;
   const { finish_reason: finishReason, usage_source: source } = event;
   const natural = finishReason === 'stop' || (finishReason === null && event.output_tokens === 0);
   if (!natural || source !== 'provider' || ended.body.length > BODY_MAX_CHARS) return;

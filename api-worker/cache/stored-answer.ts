@@ -21,6 +21,12 @@ export function answerAgain(stored: StoredAnswer): ClientAnswer {
     'x-gateway-attempts': '0',
     ...stored.headers,
   };
-  const ending = Promise.resolve({ end: 'complete' as const, firstEventAt: Date.now(), body: null, stored });
+  const ending = Promise.resolve({
+    end: 'complete' as const,
+    firstEventAt: Date.now(),
+    body: null,
+    repeatable: false,
+    stored,
+  });
   return { response: new Response(body, { headers }), ending };
 }

@@ -18,8 +18,10 @@ interface Answered {
   end: RelayEnd;
   /** When the first event had come, Unix ms. */
   firstEventAt: number;
-  /** All that the client was sent, which may be stored; null where it is not kept as one text. */
+  /** All that the client was sent; null where it is not kept as one text. */
   body: string | null;
+  /** Whether nothing speaks against giving it again, beyond what its usage event says. */
+  repeatable: boolean;
   /** The answer that was given again; null: it is a new one. */
   stored: StoredAnswer | null;
 }
@@ -79,7 +81,7 @@ async function relayAnswer(
   for (const { failure, model } of representative ? journal.attempts : []) {
     if (failure?.kind === 'died') circuits.report(model, failure);
   }
-  return { end, firstEventAt: answer.firstEventAt, body: await bodyOf(journal), stored: null };
+  return { end, firstEventAt: answer.firstEventAt, body: await bodyOf(journal), repeatable: true, stored: null };
 }
 
 /** What was sent, where that is one transcript: of a stream that was continued there are several. */

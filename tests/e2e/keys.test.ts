@@ -47,10 +47,13 @@ describe('npm run keys', () => {
   it('lists, changes, rotates and revokes', async () => {
     const created = await json('create', '--user', 'bob');
     expect(created).toMatchObject({ user_id: 'bob', permissions: ['read', 'write'], tier: null });
-    expect(await json('set', created.id, '--name', 'renamed', '--tier', 'free', '--resume', 'true')).toMatchObject({
+    expect(
+      await json('set', created.id, '--name', 'renamed', '--tier', 'free', '--resume', 'true', '--privacy', 'true'),
+    ).toMatchObject({
       name: 'renamed',
       tier: 'free',
       resume: true,
+      privacy: true,
     });
     const rotated = await json('rotate', created.id, '--overlap', '60');
     expect([await models(created.key), await models(rotated.key)]).toEqual([200, 200]);
