@@ -116,6 +116,10 @@ class Turn {
       if ((await this.#steps.end()) !== 'complete') throw this.#failureOf(null);
       for (const chunk of chunks.end(this.#request.stream_options?.include_usage === true)) await client.event(chunk);
       return { ...this.#answered(), repeatable: false };
+    } catch (error) {
+      // The SDK goes on reading what nobody wants any more.
+      this.stop(this.#failureOf(error));
+      throw error;
     } finally {
       this.#bounded.done();
     }

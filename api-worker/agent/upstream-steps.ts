@@ -8,6 +8,9 @@ import { AttemptFailure } from '../upstream/failure.ts';
 import { type RelayEnd, relay } from '../upstream/relay.ts';
 import { reasoningDetailsOf } from './reasoning-details.ts';
 
+// Its warnings are about settings that are not ours to mend, and would stand in the log on their own.
+Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
+
 /** One call of the model, as the AI SDK would make it. */
 export interface Step {
   /** From 0. */

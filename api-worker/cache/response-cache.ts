@@ -53,7 +53,10 @@ export interface CacheFinding {
   stale: StoredAnswer | null;
 }
 
-export const NOTHING_FOUND: CacheFinding = { key: null, answer: null, stale: null };
+/** Of a request that is to leave the cache alone. */
+export const NO_USE: CacheUse = { read: false, write: false };
+
+const NOTHING_FOUND: CacheFinding = { key: null, answer: null, stale: null };
 
 /** What is known of a stored answer beside its body. */
 interface Stored {
@@ -68,7 +71,7 @@ interface Stored {
 export async function lookUp(env: Env, { read, write }: CacheUse, shaping: Shaping): Promise<CacheFinding> {
   if (!read && !write) return NOTHING_FOUND;
   const key = await cacheKey(shaping);
-  const found = read ? await env.CACHE.getWithMetadata<Stored>(key, 'stream').catch(() => null) : null;
+  const found = read ? await env.CACHE.getWithMetadata<Stored>(key, 'text').catch(() => null) : null;
   if (!found?.value || !found.metadata) return { ...NOTHING_FOUND, key: write ? key : null };
   const { contentType, model, finishReason, storedAt } = found.metadata;
   const age = Math.max(0, Math.floor((Date.now() - storedAt) / 1000));

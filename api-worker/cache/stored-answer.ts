@@ -7,7 +7,8 @@ export interface StoredAnswer {
   /** As `x-gateway-model` said it. */
   model: string;
   finishReason: string | null;
-  body: ReadableStream<Uint8Array>;
+  /** A stream where it is still being given. */
+  body: string | ReadableStream<Uint8Array>;
   /** What tells the client that it is one. */
   headers: Record<string, string>;
 }
@@ -24,7 +25,7 @@ export function answerAgain(stored: StoredAnswer): ClientAnswer {
   const ending = Promise.resolve({
     end: 'complete' as const,
     firstEventAt: Date.now(),
-    body: null,
+    body: typeof body === 'string' ? body : null,
     repeatable: false,
     stored,
   });

@@ -30,8 +30,8 @@ const common = {
   page: number.optional(),
 };
 
-const COMPLETIONS_GROUPS = ['project_id', 'user_id', 'api_key_id', 'model', 'batch', 'service_tier'] as const;
-const COSTS_GROUPS = ['project_id', 'line_item', 'api_key_id'] as const;
+export const COMPLETIONS_GROUPS = ['project_id', 'user_id', 'api_key_id', 'model', 'batch', 'service_tier'] as const;
+export const COSTS_GROUPS = ['project_id', 'line_item', 'api_key_id'] as const;
 
 /** The query of GET /v1/organization/usage/completions. There are no projects, batches nor service tiers here: to ask for them finds none. */
 export const CompletionsQuery = z

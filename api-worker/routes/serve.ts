@@ -1,4 +1,4 @@
-import { type CacheFinding, type CacheUse, cacheUse, keep, lookUp, NOTHING_FOUND } from '../cache/response-cache.ts';
+import { type CacheFinding, cacheUse, keep, lookUp, NO_USE } from '../cache/response-cache.ts';
 import { answerAgain } from '../cache/stored-answer.ts';
 import type { AppContext } from '../env.ts';
 import { ApiError } from '../http/errors.ts';
@@ -9,7 +9,7 @@ import { type Asked, analyticsEvent } from '../metering/analytics.ts';
 import { handOverAnalytics, handOverUsage } from '../metering/hand-over.ts';
 import { outcomeOf, settlementOf } from '../metering/outcome.ts';
 import type { ClientAnswer } from '../upstream/answer-client.ts';
-import { type Candidate, type Candidates, candidatesFor, type Requested } from '../upstream/candidates.ts';
+import { type Candidate, candidatesFor, type Requested } from '../upstream/candidates.ts';
 import { Circuits } from '../upstream/circuits.ts';
 import { clientError } from '../upstream/client-error.ts';
 import { type Amounts, costBound } from '../upstream/cost-bound.ts';
@@ -24,6 +24,9 @@ import { type GatewayOptions, gatewayOptions } from './gateway-options.ts';
 
 /** The model list comes from memory or KV, but for the first request of a new system. */
 const MODELS_TIMEOUT_MS = 2_000;
+
+/** For so long an answer is finished whose client left. */
+const WANTED_MS = 15_000;
 
 /** What an endpoint makes of a request: who may answer it, what it may take, how it is put to them. */
 export interface Job {
@@ -91,7 +94,7 @@ async function giveAgain(c: AppContext, job: Job, asked: Asked, answer: ClientAn
   return answer.response;
 }
 
-/** @param wanted whether the answer is wanted even by a client that left. */
+/** @param wanted whether the answer is wanted though its client left: it may ask for it again. */
 async function answerAnew(
   c: AppContext,
   job: Job,
@@ -118,8 +121,21 @@ async function answerAnew(
   const boundOf = await boundsFor(c, job.mostAmounts, listed);
   let reserved = boundOf(likeliest) * job.calls;
   const admission = await admit(c, { tokens: job.likelyTokens, costNanoUsd: reserved }, requestedModel);
-  const use = cacheUse(c, { asked: options.cache, deterministic: job.deterministic, isPrivate: asked.isPrivate });
-  const found = await inCache(c, job, use, candidates, fallback, admission);
+  const { cacheGeneration } = admission;
+  // Which answers are still in force the account's limiter knows.
+  const use =
+    cacheGeneration === null
+      ? NO_USE
+      : cacheUse(c, { asked: options.cache, deterministic: job.deterministic, isPrivate: asked.isPrivate });
+  const found = await lookUp(env, use, {
+    userId: c.var.principal.userId,
+    generation: cacheGeneration ?? 0,
+    path: c.req.path,
+    text: job.text,
+    candidates: candidates.first,
+    fallback,
+    maxTokensDefault: env.MAX_TOKENS_DEFAULT,
+  });
 
   const journal = newJournal();
   const upstream: UpstreamRequest = {
@@ -142,7 +158,7 @@ async function answerAnew(
     representative: job.representative,
     hedge: options.hedge ?? (candidates.tier !== null && listOf(env.HEDGED_TIERS).includes(candidates.tier)),
     journal,
-    signal: wanted ? new AbortController().signal : c.req.raw.signal,
+    signal: wanted ? someTimeAfter(c.req.raw.signal) : c.req.raw.signal,
   };
   const settling = found.answer
     ? Promise.resolve({ answer: answerAgain(found.answer) })
@@ -165,29 +181,18 @@ async function answerAnew(
   return response;
 }
 
-function requestedModelOf({ env }: AppContext, { requested }: Job): string {
-  return requested.model ?? requested.models[0] ?? env.DEFAULT_MODEL;
+/**
+ * A signal that follows another one when it must: the runtime lets a request live for 30 s after its
+ * client left, in which its usage must still be read and told.
+ */
+function someTimeAfter(left: AbortSignal): AbortSignal {
+  const giving = new AbortController();
+  left.addEventListener('abort', () => setTimeout(() => giving.abort(), WANTED_MS), { once: true });
+  return giving.signal;
 }
 
-async function inCache(
-  c: AppContext,
-  job: Job,
-  use: CacheUse,
-  candidates: Candidates,
-  fallback: boolean,
-  { cacheGeneration }: Admission,
-): Promise<CacheFinding> {
-  // Which answers are still in force the account's limiter knows.
-  if (cacheGeneration === null) return NOTHING_FOUND;
-  return lookUp(c.env, use, {
-    userId: c.var.principal.userId,
-    generation: cacheGeneration,
-    path: c.req.path,
-    text: job.text,
-    candidates: candidates.first,
-    fallback,
-    maxTokensDefault: c.env.MAX_TOKENS_DEFAULT,
-  });
+function requestedModelOf({ env }: AppContext, { requested }: Job): string {
+  return requested.model ?? requested.models[0] ?? env.DEFAULT_MODEL;
 }
 
 /**

@@ -5,7 +5,7 @@ const HOUR_MS = 3_600_000;
 const DEFAULT_SPAN_MS = 30 * DAY_MS;
 
 /** What usage can be grouped by, with the rollup column behind each. */
-const GROUPS = ['model', 'key', 'day', 'hour'] as const;
+export const GROUPS = ['model', 'key', 'day', 'hour'] as const;
 type Group = (typeof GROUPS)[number];
 
 /** `2026-11-01` (midnight UTC) or `2026-11-01T08:30:00Z`, as Unix ms. */

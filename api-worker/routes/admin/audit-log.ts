@@ -4,7 +4,7 @@ import { readQuery } from '../../http/input.ts';
 import { inDatabase, seconds } from './change.ts';
 import { PageQuery, pageOf } from './page.ts';
 
-const AuditQuery = PageQuery.extend({ target: z.string().max(256).optional() });
+export const AuditQuery = PageQuery.extend({ target: z.string().max(256).optional() });
 
 interface Row {
   id: string;

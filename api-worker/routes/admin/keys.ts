@@ -30,7 +30,7 @@ const fields = {
   /** Unix seconds. */
   expires_at: z.int().min(0, INTEGER).max(99_999_999_999, INTEGER).nullable(),
 };
-const KeyCreation = z.strictObject({
+export const KeyCreation = z.strictObject({
   name: fields.name.default('API key'),
   permissions: fields.permissions.default(['read', 'write']),
   rate_limit: fields.rate_limit.default(null),
@@ -39,14 +39,15 @@ const KeyCreation = z.strictObject({
   privacy: fields.privacy.default(false),
   expires_at: fields.expires_at.default(null),
 });
-const KeyChange = z
+export const KeyChange = z
   .strictObject(fields)
   .partial()
-  .refine((change) => Object.keys(change).length > 0, { message: 'Nothing to change: the request body is empty.' });
-const Rotation = z.strictObject({
+  .refine((change) => Object.keys(change).length > 0, { message: 'Nothing to change: the request body is empty.' })
+  .meta({ minProperties: 1 });
+export const Rotation = z.strictObject({
   overlap_seconds: z.int().min(0, INTEGER).max(OVERLAP_MAX_SECONDS, INTEGER).default(OVERLAP_SECONDS),
 });
-const KeysQuery = PageQuery.extend({ user_id: z.string().max(256).optional() });
+export const KeysQuery = PageQuery.extend({ user_id: z.string().max(256).optional() });
 
 /** As in api_keys of schema.sql. */
 interface Row {

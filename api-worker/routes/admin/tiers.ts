@@ -5,9 +5,9 @@ import { readBody } from '../../http/input.ts';
 import { apply, notFound } from './change.ts';
 import { LimitsChange, readTiers, setLimits } from './limits.ts';
 
-const TierChange = LimitsChange.refine((change) => Object.keys(change).length > 0, {
+export const TierChange = LimitsChange.refine((change) => Object.keys(change).length > 0, {
   message: 'Nothing to change: the request body is empty.',
-});
+}).meta({ minProperties: 1 });
 
 /** GET /admin/tiers */
 export async function listTiers(c: AppContext): Promise<Response> {

@@ -14,7 +14,7 @@ const name = z.string().trim().min(1).max(256);
 const tier = z.string().min(1).max(64);
 
 /** An id of the operator's own, or one of ours if left out. */
-const UserCreation = z.strictObject({
+export const UserCreation = z.strictObject({
   id: z
     .string()
     .regex(/^[\w.@:+-]{1,128}$/)
@@ -24,14 +24,15 @@ const UserCreation = z.strictObject({
   limits: LimitsChange.optional(),
 });
 
-const UserChange = z
+export const UserChange = z
   .strictObject({
     name: name.optional(),
     tier: tier.optional(),
     is_active: z.boolean().optional(),
     limits: LimitsChange.optional(),
   })
-  .refine((change) => Object.keys(change).length > 0, { message: 'Nothing to change: the request body is empty.' });
+  .refine((change) => Object.keys(change).length > 0, { message: 'Nothing to change: the request body is empty.' })
+  .meta({ minProperties: 1 });
 
 type Row = Limits & { id: string; name: string; tier: string; is_active: number; created_at: number };
 
