@@ -15,9 +15,11 @@ import { createUser, listUsers, retrieveUser, updateUser } from './routes/admin/
 import { clearCache } from './routes/cache.ts';
 import { chatCompletions } from './routes/chat-completions.ts';
 import { completions } from './routes/completions.ts';
+import { docs, docsInit, docsScalar } from './routes/docs.ts';
 import { embeddings } from './routes/embeddings.ts';
 import { health } from './routes/health.ts';
 import { listModels, retrieveModel } from './routes/models.ts';
+import { openApi } from './routes/openapi.ts';
 import { completionsUsage, costs } from './routes/organization.ts';
 import { responses } from './routes/responses.ts';
 import { usage } from './routes/usage.ts';
@@ -28,6 +30,10 @@ export const app = new Hono<App>();
 app.use(requestId, requestLog, securityHeaders, crossOrigin);
 
 app.get('/health', health).all(onlyMethods('GET'));
+app.get('/openapi.json', openApi).all(onlyMethods('GET'));
+app.get('/docs', docs).all(onlyMethods('GET'));
+app.get('/docs/scalar.js', docsScalar).all(onlyMethods('GET'));
+app.get('/docs/init.js', docsInit).all(onlyMethods('GET'));
 
 // Before authentication, so that a refusal of it, too, tells a known caller how the limits stand.
 app.use('/v1/*', rateLimits).use('/usage', rateLimits).use('/admin/*', rateLimits);

@@ -3,7 +3,7 @@ import type * as z from 'zod';
 import type { Env } from '../env.ts';
 
 /** What a tool is run with. */
-export interface ToolRun {
+interface ToolRun {
   env: Env;
   /** Aborted when the turn is over, for whatever reason. */
   signal: AbortSignal;

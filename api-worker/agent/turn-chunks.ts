@@ -11,6 +11,7 @@ export class TurnChunks {
   /** Of the current step: the client's number for each of the upstream's tool calls; null: the gateway's own. */
   #calls = new Map<number, number | null>();
   #clientCalls = 0;
+  #begun = false;
   #finish: { chunk: Chunk; choice: ChunkChoice } | null = null;
   readonly #usages: Record<string, unknown>[] = [];
 
@@ -37,7 +38,9 @@ export class TurnChunks {
     const [choice] = chunk.choices ?? [];
     if (!choice) return null;
     const calls = choice.delta?.tool_calls?.flatMap((call) => this.#ofClient(call) ?? []) ?? [];
-    const { tool_calls: given, ...delta } = choice.delta ?? {};
+    const { tool_calls: given, role, ...rest } = choice.delta ?? {};
+    // Once, as OpenAI does: clients join what is repeated.
+    const delta = { ...(role !== undefined && !this.#begun && { role }), ...rest };
     const own = { ...choice, delta: { ...delta, ...(calls.length > 0 && { tool_calls: calls }) } };
     if (choice.finish_reason != null) {
       this.#finish = { chunk, choice };
@@ -45,7 +48,9 @@ export class TurnChunks {
       if ('native_finish_reason' in own) own.native_finish_reason = null;
     }
     const nothing = calls.length === 0 && (given !== undefined || choice.finish_reason != null) && !says(delta);
-    return nothing ? null : this.#ofTurn(chunk, own);
+    if (nothing) return null;
+    this.#begun = true;
+    return this.#ofTurn(chunk, own);
   }
 
   /** The end of the turn: its finish, and what all of its steps used, in a chunk of its own where the client asks for that. */
@@ -55,7 +60,7 @@ export class TurnChunks {
     const last = {
       ...choice,
       index: 0,
-      delta: {},
+      delta: this.#begun ? {} : { role: 'assistant' },
       // Only a bound stops a turn after the gateway's own tools.
       finish_reason: this.callsClient ? 'tool_calls' : stopped ? 'length' : (choice.finish_reason ?? null),
     };

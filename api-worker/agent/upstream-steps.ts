@@ -12,7 +12,7 @@ import { reasoningDetailsOf } from './reasoning-details.ts';
 Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
 
 /** One call of the model, as the AI SDK would make it. */
-export interface Step {
+interface Step {
   /** From 0. */
   number: number;
   /** Messages by which the conversation has grown since the client's request: what was said, called and found. */

@@ -1,13 +1,36 @@
 import { cors } from 'hono/cors';
+import { createMiddleware } from 'hono/factory';
 import { secureHeaders } from 'hono/secure-headers';
-import type { Env } from '../env.ts';
+import type { App, Env } from '../env.ts';
 import { listOf } from '../list-of.ts';
 
-/** What browsers are told on every answer: JSON and event streams, to be neither framed, sniffed nor executed. */
-export const securityHeaders = secureHeaders({
+const ofAnswers = secureHeaders({
   contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
   crossOriginResourcePolicy: 'cross-origin',
 });
+
+/** The only page there is; all that it loads and calls is ours. */
+const PAGE = '/docs';
+const ofPage = secureHeaders({
+  contentSecurityPolicy: {
+    defaultSrc: ["'none'"],
+    scriptSrc: ["'self'"],
+    // Scalar brings its styles along in its script, and sets some on elements.
+    styleSrc: ["'self'", "'unsafe-inline'"],
+    connectSrc: ["'self'"],
+    imgSrc: ["'self'", 'data:'],
+    fontSrc: ["'self'", 'data:'],
+    frameAncestors: ["'none'"],
+    baseUri: ["'none'"],
+    formAction: ["'none'"],
+  },
+});
+
+/**
+ * What browsers are told on every answer: JSON and event streams, to be neither framed, sniffed nor
+ * executed. By path, since what an answer says of itself may be the upstream's.
+ */
+export const securityHeaders = createMiddleware<App>((c, next) => (c.req.path === PAGE ? ofPage : ofAnswers)(c, next));
 
 /** CORS for exactly the origins in ALLOWED_ORIGINS, preflight included; any other gets no permission. */
 export const crossOrigin = cors({

@@ -9,9 +9,17 @@ export async function readBody<T>(c: AppContext, schema: z.ZodType<T>): Promise<
   return check(schema, (await readJson(c)).value);
 }
 
-/** The same with the body's text, for who passes it on. */
-export async function readBodyAndText<T>(c: AppContext, schema: z.ZodType<T>): Promise<{ text: string; body: T }> {
-  const { text, value } = await readJson(c);
+/**
+ * The same with the body's text, for who passes it on.
+ *
+ * @param mend puts a text right before it is read.
+ */
+export async function readBodyAndText<T>(
+  c: AppContext,
+  schema: z.ZodType<T>,
+  mend?: (text: string) => string,
+): Promise<{ text: string; body: T }> {
+  const { text, value } = await readJson(c, mend);
   return { text, body: check(schema, value) };
 }
 

@@ -30,8 +30,11 @@ export const requireJson = createMiddleware<App>(async (c, next) => {
 });
 
 /** The body's text, for the upstream, and its JSON value, for us. 400 when it is not JSON. */
-export async function readJson(c: AppContext): Promise<{ text: string; value: unknown }> {
-  const text = await c.req.text();
+export async function readJson(
+  c: AppContext,
+  mend = (text: string): string => text,
+): Promise<{ text: string; value: unknown }> {
+  const text = mend(await c.req.text());
   try {
     return { text, value: JSON.parse(text) };
   } catch {

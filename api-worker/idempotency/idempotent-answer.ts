@@ -11,7 +11,7 @@ const ROW_BYTES = 1024 * 1024;
 const TABLES = 'CREATE TABLE IF NOT EXISTS parts (n INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;';
 
 /** What the answer's status line and headers said; null where they did not. */
-export interface AnswerHead {
+interface AnswerHead {
   contentType: string;
   model: string | null;
 }
@@ -38,7 +38,7 @@ interface Running {
 }
 
 /** What a request with a key is to do. */
-export type ClaimVerdict =
+type ClaimVerdict =
   /** It is the first. */
   | 'first'
   /** Its key was used for another request. */

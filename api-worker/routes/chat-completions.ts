@@ -13,7 +13,7 @@ import { type Job, serve } from './serve.ts';
  * the gateway runs itself, the agent lane.
  */
 export async function chatCompletions(c: AppContext): Promise<Response> {
-  const { text, body: request } = await readBodyAndText(c, ChatRequest);
+  const { text, body: request } = await readBodyAndText(c, ChatRequest, mendRoles);
   const maxTokensDefault = Number(c.env.MAX_TOKENS_DEFAULT);
   const asked: Asked = { request, media: mediaOf(request, text), maxTokensDefault };
   const streamed = request.stream === true;
@@ -48,4 +48,14 @@ export async function chatCompletions(c: AppContext): Promise<Response> {
       return answerClient({ ...upstream, requestedModel, resume });
     },
   });
+}
+
+const JOINED_ROLES = /("role"\s*:\s*")(?:assistant){2,}"/g;
+
+/**
+ * A history whose roles `openai` for Python has joined. OpenRouter repeats `role` in each chunk, and that
+ * client's stream helper concatenates what is repeated. Within a text the quotes would be escaped.
+ */
+function mendRoles(text: string): string {
+  return text.includes('"assistantassistant') ? text.replace(JOINED_ROLES, '$1assistant"') : text;
 }

@@ -9,7 +9,8 @@ export const text = z.string();
 export const loose = z.looseObject;
 
 /** A type that is none of those that we know; told of last, since what is wrong with a known one helps more. */
-export const other = (known: readonly string[]) => text.refine((type) => !known.includes(type), { abort: true });
+export const other = (known: readonly string[]) =>
+  text.refine((type) => !known.includes(type), { abort: true }).meta({ not: { enum: [...known] } });
 
 export const between = (low: number, high: number) => z.number().min(low).max(high).nullish();
 

@@ -1,7 +1,7 @@
 import { meter } from '../metering/usage.ts';
 import type { Answer } from './attempt.ts';
 import { AttemptFailure } from './failure.ts';
-import { DONE, dataOf } from './sse.ts';
+import { DONE, dataOf, wholeEvents } from './sse.ts';
 import { errorEvent } from './stream-errors.ts';
 
 /** How a relayed answer ended. */
@@ -32,9 +32,11 @@ export async function relay(
   answer.finish();
   const transcript = (await answer.record.transcript)?.text ?? '';
   if (piped && endsWhole(transcript, streamed)) {
-    await writable.close().catch(() => undefined);
+    const { failed } = meter(transcript, streamed);
+    if (failed && streamed && mayBeOverlooked(transcript)) return tellOfDeath(answer, writable);
     // An error in the midst was the upstream's to tell, and the client has it.
-    return meter(transcript, streamed).failed ? upstreamDied(answer) : 'complete';
+    await writable.close().catch(() => undefined);
+    return failed ? upstreamDied(answer) : 'complete';
   }
   // Who broke off? What can still be written to has not left.
   if (!streamed) {
@@ -43,6 +45,18 @@ export async function relay(
     return left ? clientLeft(answer) : upstreamDied(answer);
   }
   return tellOfDeath(answer, writable);
+}
+
+/**
+ * Whether a stream's error came only beside `choices`: some clients, such as the AI SDK, take that for a
+ * chunk like any other. They read on after `[DONE]`; those that do not have raised.
+ */
+function mayBeOverlooked(transcript: string): boolean {
+  const { events, rest } = wholeEvents(transcript);
+  return ![...events, rest].some((event) => {
+    const told = jsonOf(dataOf(event)) as { error?: unknown; choices?: unknown; type?: unknown } | null;
+    return told && ((told.error && told.choices === undefined) || /^(error|response\.failed)$/.test(String(told.type)));
+  });
 }
 
 /** Ends a stream that its upstream broke off, as the official SDKs notice it. */
@@ -94,14 +108,14 @@ function endsWhole(transcript: string, streamed: boolean): boolean {
   const last = dataOf(transcript.slice(transcript.lastIndexOf('\ndata:') + 1).trim());
   if (last === DONE) return true;
   const { finish_reason, usage_source } = meter(transcript, true).fields;
-  return isJson(last) && (finish_reason !== null || usage_source === 'provider');
+  return jsonOf(last) !== null && (finish_reason !== null || usage_source === 'provider');
 }
 
-function isJson(text: string): boolean {
+/** A text's JSON; null: it is none. */
+function jsonOf(text: string): unknown {
   try {
-    JSON.parse(text);
-    return true;
+    return JSON.parse(text);
   } catch {
-    return false;
+    return null;
   }
 }

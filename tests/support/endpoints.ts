@@ -17,6 +17,10 @@ const CHAT = { model: 'openai/gpt-5-mini', messages: [{ role: 'user', content: '
 /** Every endpoint there is: a test sees to it that app.ts has no other. */
 export const ENDPOINTS: readonly Endpoint[] = [
   { method: 'GET', route: '/health', path: '/health' },
+  { method: 'GET', route: '/openapi.json', path: '/openapi.json' },
+  { method: 'GET', route: '/docs', path: '/docs' },
+  { method: 'GET', route: '/docs/scalar.js', path: '/docs/scalar.js' },
+  { method: 'GET', route: '/docs/init.js', path: '/docs/init.js' },
   { method: 'POST', route: '/v1/chat/completions', path: '/v1/chat/completions', permission: 'write', body: CHAT },
   {
     method: 'POST',

@@ -20,6 +20,13 @@ describe('POST /v1/chat/completions', () => {
     expect(await lastBody()).toBe(body);
   });
 
+  it('mends roles that a client has joined, and no text that looks like them', async () => {
+    const body = (role: string) =>
+      `{"model":"openai/gpt-5-mini","messages":[{"role":"user","content":"\\"role\\":\\"assistantassistant\\""},{"role": "${role}","content":"x"}]}`;
+    expect((await chat(key, body('assistantassistantassistant'))).status).toBe(200);
+    expect(await lastBody()).toBe(body('assistant'));
+  });
+
   it('names the default model where none is named, and touches nothing else', async () => {
     const answer = await chat(key, '{"messages":[{"role":"user","content":"x"}]}', {
       DEFAULT_MODEL: 'openai/gpt-4o-mini',

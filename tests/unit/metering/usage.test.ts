@@ -75,3 +75,82 @@ describe('meter', () => {
     expect(meter(event({ ...HEAD, usage }), true).fields).toMatchObject({ input_tokens: null, output_tokens: 2 });
   });
 });
+
+describe('meter, of Responses', () => {
+  const RESPONSE = {
+    id: 'gen-1',
+    model: 'a/b-2026-01-01',
+    status: 'completed',
+    error: null,
+    output: [{ type: 'message' }],
+    usage: {
+      input_tokens: 12,
+      output_tokens: 34,
+      total_tokens: 46,
+      cost: 0.00001875,
+      input_tokens_details: { cached_tokens: 5, cache_write_tokens: 1 },
+      output_tokens_details: { reasoning_tokens: 7 },
+    },
+  };
+  const METERED_RESPONSE = { ...METERED, provider: null };
+  const BEGUN = event({ type: 'response.created', response: { ...RESPONSE, status: 'in_progress', usage: null } });
+  const SAID = event({ type: 'response.output_text.delta', delta: '"error"' });
+  const end = (change: object, type = 'response.completed') =>
+    event({ type, response: { ...RESPONSE, ...change }, sequence_number: 9 });
+
+  it('reads an answer and the last event of a stream alike', () => {
+    expect(meter(JSON.stringify(RESPONSE), false)).toEqual({ fields: METERED_RESPONSE, failed: false });
+    for (const done of [DONE, '']) {
+      expect(meter(BEGUN + SAID + end({}) + done, true)).toEqual({ fields: METERED_RESPONSE, failed: false });
+    }
+  });
+
+  it.each([
+    [{ output: [{ type: 'reasoning' }, { type: 'function_call' }] }, 'tool_calls'],
+    [{ output: [{ type: 'custom_tool_call' }] }, 'tool_calls'],
+    [{ output: [{ type: 'web_search_call' }, { type: 'message' }] }, 'stop'],
+    [{ status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' } }, 'length'],
+    [{ status: 'incomplete', incomplete_details: { reason: 'content_filter' } }, 'content_filter'],
+  ])('tells how it ended in the words of chat completions: %j', (change, finish) => {
+    expect(meter(BEGUN + end(change), true)).toMatchObject({ failed: false, fields: { finish_reason: finish } });
+  });
+
+  it.each([
+    ['response.failed', end({ status: 'failed', error: { code: 'server_error' } }, 'response.failed')],
+    ['an error event', event({ type: 'error', code: 'server_error', message: 'x' })],
+    ['an error alone', event({ error: { code: 502 } })],
+  ])('notices %s', (_, last) => {
+    expect(meter(BEGUN + SAID + last, true).failed).toBe(true);
+  });
+
+  it('takes `"error": null`, which stands in all of its events, for none, and looks no further back than it must', () => {
+    const long = BEGUN.repeat(200_000);
+    const begun = performance.now();
+    expect(meter(long + end({}), true).failed).toBe(false);
+    expect(performance.now() - begun).toBeLessThan(1_000);
+  });
+
+  it('knows nothing of a stream that was cut', () => {
+    expect(meter(BEGUN + SAID, true).fields).toMatchObject({ finish_reason: null, usage_source: 'unknown' });
+  });
+});
+
+describe('meter, of embeddings', () => {
+  const usage = { prompt_tokens: 8, total_tokens: 8, cost: 0.00000016 };
+
+  it('takes all tokens for the prompt’s', () => {
+    const body = { object: 'list', model: 'a/b', data: [{ embedding: [0.1] }], usage };
+    expect(meter(JSON.stringify(body), false).fields).toMatchObject({
+      model: 'a/b',
+      input_tokens: 8,
+      output_tokens: 0,
+      cost_nano_usd: 160,
+    });
+  });
+
+  it('reads the usage of an answer of which the middle was not kept', () => {
+    const text = `{"object":"list","data":[{"embedding":[0.1,0.2\n\n0.3]}],"model":"a/b","usage":${JSON.stringify({ ...usage, details: { a: 1 } })}}`;
+    expect(meter(text, false).fields).toMatchObject({ input_tokens: 8, cost_nano_usd: 160, usage_source: 'provider' });
+    expect(meter(text.slice(0, -9), false).fields).toMatchObject({ usage_source: 'unknown' });
+  });
+});

@@ -76,4 +76,23 @@ describe('peek', () => {
     });
     await expect(peek(broken, SSE)).rejects.toMatchObject({ kind: 'network' });
   });
+
+  it('does not take the beginning of a response for an answer, for another model may still give one', async () => {
+    const begun = ['response.created', 'response.queued', 'response.in_progress'];
+    const text = begun.map((type) => `event: ${type}\ndata: {"type":"${type}","response":{"error":null}}\n\n`).join('');
+    const more = 'event: response.output_item.added\ndata: {"type":"response.output_item.added"}\n\n';
+    expect(await failure(text)).toMatchObject({ kind: 'empty' });
+    const stream = body(text + more);
+    const peeked = await peek(stream, SSE);
+    expect(await rest(peeked.bytes, stream)).toBe(text + more);
+    expect(await failure(`${text}data: {"type":"error","code":"rate_limit_exceeded","message":"x"}\n\n`)).toMatchObject(
+      {
+        kind: 'refused',
+        status: 429,
+        detail: 'x',
+      },
+    );
+    const failed = { type: 'response.failed', response: { error: { code: 'server_error', message: 'y' } } };
+    expect(await failure(`${text}data: ${JSON.stringify(failed)}\n\n`)).toMatchObject({ status: 502, detail: 'y' });
+  });
 });

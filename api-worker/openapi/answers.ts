@@ -1,0 +1,250 @@
+import * as z from 'zod';
+import { PERMISSIONS } from '../auth/principal.ts';
+import { Limits } from '../limits/limits.ts';
+import { SUMS } from '../routes/usage-query.ts';
+
+/**
+ * What the API answers, for its description alone: nothing is checked by it at run time. Loose where the
+ * upstream's answer passes through.
+ */
+
+const text = z.string();
+const count = z.int().nonnegative();
+/** Unix seconds, as in OpenAI's objects. */
+const seconds = z.int().nonnegative();
+/** Exact decimal dollars. */
+const usd = text.meta({ examples: ['0.000123'] });
+const finishReason = text.nullable();
+
+const listOf = <T extends z.ZodType>(item: T) => z.object({ object: z.literal('list'), data: z.array(item) });
+const pageOf = <T extends z.ZodType>(item: T) =>
+  listOf(item).extend({ first_id: text.nullable(), last_id: text.nullable(), has_more: z.boolean() });
+
+export const ApiErrorAnswer = z.object({
+  error: z.object({ message: text, type: text, param: text.nullable(), code: text.nullable() }),
+});
+
+const TokenUsage = z.looseObject({
+  prompt_tokens: count,
+  completion_tokens: count.optional(),
+  total_tokens: count,
+  cost: z.number().optional().meta({ description: 'Dollars, as the upstream says.' }),
+});
+
+const ToolCall = z.looseObject({ id: text, type: text, function: z.looseObject({ name: text, arguments: text }) });
+
+export const ChatCompletion = z.looseObject({
+  id: text,
+  object: z.literal('chat.completion'),
+  created: seconds,
+  model: text,
+  choices: z.array(
+    z.looseObject({
+      index: count,
+      message: z.looseObject({
+        role: z.literal('assistant'),
+        content: text.nullable().meta({ examples: ['Hello!'] }),
+        tool_calls: z.array(ToolCall).optional(),
+      }),
+      finish_reason: finishReason,
+    }),
+  ),
+  usage: TokenUsage.optional(),
+});
+
+export const ChatCompletionChunk = z.looseObject({
+  id: text,
+  object: z.literal('chat.completion.chunk'),
+  created: seconds,
+  model: text,
+  choices: z.array(
+    z.looseObject({
+      index: count,
+      delta: z.looseObject({ role: text.optional(), content: text.nullish().meta({ examples: ['Hel'] }) }),
+      finish_reason: finishReason.optional(),
+    }),
+  ),
+  usage: TokenUsage.nullish(),
+});
+
+export const Completion = z.looseObject({
+  id: text,
+  object: z.literal('text_completion'),
+  created: seconds,
+  model: text,
+  choices: z.array(z.looseObject({ index: count, text, finish_reason: finishReason })),
+  usage: TokenUsage.nullish(),
+});
+
+export const ResponseAnswer = z.looseObject({
+  id: text,
+  object: z.literal('response'),
+  created_at: z.number(),
+  model: text,
+  status: text.optional(),
+  output: z.array(z.looseObject({ type: text })),
+  usage: z.looseObject({ input_tokens: count, output_tokens: count, total_tokens: count }).nullish(),
+});
+
+export const ResponseEvent = z.looseObject({ type: text.meta({ examples: ['response.output_text.delta'] }) });
+
+export const EmbeddingList = z.looseObject({
+  object: z.literal('list'),
+  data: z.array(
+    z.looseObject({
+      object: z.literal('embedding'),
+      index: count,
+      embedding: z.union([z.array(z.number()), text]).meta({ description: 'As text: base64 of little-endian floats.' }),
+    }),
+  ),
+  model: text,
+  usage: TokenUsage.optional(),
+});
+
+export const CacheEmptied = z.object({
+  object: z.literal('cache.emptied'),
+  generation: count.meta({ description: 'How many times the account has emptied its cache.' }),
+});
+
+export const Model = z.object({ id: text, object: z.literal('model'), created: seconds, owned_by: text });
+export const ModelList = listOf(Model);
+
+const state = z.enum(['up', 'down', 'off']);
+export const HealthAnswer = z.object({
+  status: z.enum(['ok', 'degraded', 'down']),
+  components: z.object({ database: state, upstream: state, analytics: state }),
+  checked_at: z.iso.datetime(),
+});
+
+const sums = z.object({
+  ...(Object.fromEntries(SUMS.map((sum) => [sum, count])) as Record<(typeof SUMS)[number], typeof count>),
+  cost_usd: usd,
+});
+const resetsAt = { resets_at: z.iso.datetime() };
+const rate = z.object({ limit: count, remaining: count, ...resetsAt });
+const quota = z.object({ limit: count.nullable(), used: count, remaining: count.nullable(), ...resetsAt });
+const budget = z.object({
+  limit_usd: usd.nullable(),
+  used_usd: usd,
+  held_usd: usd.meta({ description: 'For requests whose cost is not known yet.' }),
+  reserved_usd: usd.meta({ description: 'By requests in flight.' }),
+  remaining_usd: usd.nullable(),
+  ...resetsAt,
+});
+
+export const Usage = z.object({
+  object: z.literal('usage'),
+  user_id: text,
+  start: z.iso.datetime(),
+  end: z.iso.datetime(),
+  group_by: z.array(text),
+  data: z.array(
+    sums.extend({ model: text.optional(), key: text.optional(), day: text.optional(), hour: text.optional() }),
+  ),
+  total: sums,
+  limits: z
+    .object({
+      requests_per_minute: rate,
+      tokens_per_minute: rate.nullable(),
+      concurrent_requests: z.object({ limit: count.nullable(), in_progress: count }),
+      requests_per_month: quota,
+      tokens_per_month: quota,
+      budget_day: budget,
+      budget_month: budget,
+    })
+    .nullable()
+    .meta({ description: "What the caller's limits leave; null for another account, or while they cannot be read." }),
+});
+
+const bucketsOf = <T extends z.ZodType>(result: T) =>
+  z.object({
+    object: z.literal('page'),
+    data: z.array(
+      z.object({ object: z.literal('bucket'), start_time: seconds, end_time: seconds, results: z.array(result) }),
+    ),
+    has_more: z.boolean(),
+    next_page: text.nullable(),
+  });
+
+export const OrganizationUsage = bucketsOf(
+  z.object({
+    object: z.literal('organization.usage.completions.result'),
+    input_tokens: count,
+    input_cached_tokens: count,
+    input_cache_write_tokens: count,
+    input_uncached_tokens: count,
+    output_tokens: count,
+    input_audio_tokens: count,
+    output_audio_tokens: count,
+    num_model_requests: count,
+    project_id: z.null(),
+    user_id: text.nullable(),
+    api_key_id: text.nullable(),
+    model: text.nullable(),
+    batch: z.null(),
+    service_tier: z.null(),
+  }),
+);
+
+export const OrganizationCosts = bucketsOf(
+  z.object({
+    object: z.literal('organization.costs.result'),
+    amount: z.object({ value: z.number(), currency: z.literal('usd') }),
+    line_item: text.nullable(),
+    project_id: z.null(),
+    api_key_id: text.nullable(),
+    quantity: z.null(),
+    quantity_unit: z.null(),
+  }),
+);
+
+export const User = z.object({
+  object: z.literal('user'),
+  id: text,
+  name: text,
+  tier: text,
+  is_active: z.boolean(),
+  limits: Limits.meta({ description: "The account's own; null: as its tier." }),
+  created_at: seconds,
+});
+export const UserPage = pageOf(User);
+
+export const Key = z.object({
+  object: z.literal('api_key'),
+  id: text,
+  user_id: text,
+  name: text,
+  prefix: text,
+  permissions: z.array(z.enum(PERMISSIONS)),
+  rate_limit: count.nullable(),
+  tier: text.nullable(),
+  resume: z.boolean(),
+  privacy: z.boolean(),
+  is_active: z.boolean(),
+  created_at: seconds,
+  expires_at: seconds.nullable(),
+  last_used_at: seconds.nullable(),
+});
+export const KeyPage = pageOf(Key);
+const shownOnce = { key: text.meta({ description: 'Shown this once.' }) };
+export const NewKey = Key.extend(shownOnce);
+export const RotatedKey = Key.extend({ ...shownOnce, rotated: Key });
+export const KeyRevoked = z.object({ object: z.literal('api_key.deleted'), id: text, deleted: z.literal(true) });
+
+export const Tier = z.object({ object: z.literal('tier'), id: text, limits: Limits });
+export const TierList = listOf(Tier);
+
+export const AuditLogPage = pageOf(
+  z.object({
+    object: z.literal('audit_log.entry'),
+    id: text,
+    actor_user_id: text,
+    actor_key_id: text,
+    action: text.meta({ examples: ['key.rotate'] }),
+    target: text,
+    changes: z.record(text, z.unknown()),
+    address: text.nullable(),
+    request_id: text,
+    created_at: seconds,
+  }),
+);

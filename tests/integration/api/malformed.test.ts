@@ -1,0 +1,127 @@
+import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { type Malformed, malformedRequests } from './malformed-requests.ts';
+import { applySchema, call, createKey } from './support.ts';
+
+const COUNT = 10_000;
+const SEED = 20_261_104;
+/** At once: as many as keep two cores busy. */
+const AT_ONCE = 16;
+const ANSWERED_WITHIN_MS = 5_000;
+
+const UNBOUNDED = {
+  requests_per_minute: 1e9,
+  tokens_per_minute: 1e15,
+  concurrent_requests: 1e6,
+  requests_per_month: 1e12,
+  tokens_per_month: 1e15,
+};
+const BUDGET = { budget_day_nano_usd: 1e15, budget_month_nano_usd: 1e15 };
+
+/** What no client may be told. */
+const SECRET = /sk-or-v1|sk-test-(?:writer|spender|operator)/;
+const STACK = /\n\s+at |\.ts:\d+|node_modules|TypeError|RangeError|SyntaxError/;
+
+const recorded = inject('recordedBodies');
+const sources =
+  recorded.length > 0 ? `and ${recorded.length} recorded ones` : 'no recorded ones: none in RECORDINGS_DIR';
+
+let keys: Record<Exclude<Malformed['as'], null>, string>;
+const loose: string[] = [];
+const logged: string[] = [];
+beforeAll(async () => {
+  await applySchema();
+  keys = {
+    writer: await createKey('writer', { limits: UNBOUNDED }),
+    spender: await createKey('spender', { limits: { ...UNBOUNDED, ...BUDGET } }),
+    admin: await createKey('operator', { permissions: ['admin'], limits: UNBOUNDED }),
+  };
+  await createKey('victim');
+  vi.spyOn(console, 'log').mockImplementation(() => undefined);
+  vi.spyOn(console, 'error').mockImplementation((line: string) => void logged.push(line));
+  addEventListener('unhandledrejection', ({ reason }) => void loose.push(`unhandled rejection: ${String(reason)}`));
+  addEventListener('error', ({ message }) => void loose.push(`uncaught: ${message}`));
+});
+
+type Answer = Awaited<ReturnType<typeof call>>;
+
+/** What is wrong with an answer; null: nothing. */
+function fault({ method }: Malformed, { status, headers, text }: Answer): string | null {
+  if (status >= 500) return `status ${status}`;
+  if (!headers.get('x-request-id')) return 'no x-request-id';
+  if (SECRET.test(text)) return 'a secret';
+  if (method === 'HEAD' || status === 204) return text === '' ? null : 'a body where none may be';
+  if (status < 400) return isWhole(headers, text) ? null : 'no whole answer';
+  const { error } = (parse(text) ?? {}) as { error?: Record<string, unknown> };
+  if (Object.keys(error ?? {}).join() !== 'message,type,param,code') return 'not OpenAI’s envelope';
+  if (typeof error?.message !== 'string' || error.message === '') return 'no message';
+  if (typeof error.type !== 'string') return 'no type';
+  if (![error.param, error.code].every((part) => part === null || typeof part === 'string')) return 'param or code';
+  return STACK.test(error.message) ? 'a stack trace' : null;
+}
+
+function isWhole(headers: Headers, text: string): boolean {
+  const type = headers.get('content-type') ?? '';
+  if (type.startsWith('text/event-stream')) return /data: \[DONE\]\s*$|event: response\.\w+\s+data: .*\s*$/.test(text);
+  return type.startsWith('application/json') ? parse(text) !== undefined : true;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function send({ method, path, headers, body, as }: Malformed): Promise<Answer | string> {
+  const sent = new Headers();
+  for (const [name, value] of headers) sent.set(name, value);
+  const slow = new Promise<string>((resolve) => setTimeout(resolve, ANSWERED_WITHIN_MS, 'no answer in time'));
+  const answering = call(path, {
+    method,
+    headers: sent,
+    ...(body !== null && { body }),
+    ...(as !== null && !sent.has('authorization') && { key: keys[as] }),
+  }).catch((error: unknown) => `thrown: ${String(error)}`);
+  return Promise.race([answering, slow]);
+}
+
+/** A request as a failure shows it. */
+function shown({ method, path, headers, body, as }: Malformed): string {
+  const text = body ? JSON.stringify(new TextDecoder().decode(body)).slice(0, 1_500) : 'no body';
+  return `${method} ${path.slice(0, 200)} as ${as} ${JSON.stringify(headers).slice(0, 500)} ${text}`;
+}
+
+describe(`${COUNT} malformed requests, made of good ones of ours ${sources}`, () => {
+  it('are each answered in time, with less than 500, in OpenAI’s envelope, telling no secrets', async () => {
+    const requests = malformedRequests(COUNT, SEED, recorded);
+    const byStatus: Record<string, number> = {};
+    const failures: string[] = [];
+    let slowest = 0;
+    const queue = requests.values();
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, async () => {
+        for (const request of queue) {
+          const sentAt = performance.now();
+          const answer = await send(request);
+          slowest = Math.max(slowest, performance.now() - sentAt);
+          const status = typeof answer === 'string' ? answer : String(answer.status);
+          byStatus[status] = (byStatus[status] ?? 0) + 1;
+          const why = typeof answer === 'string' ? answer : fault(request, answer);
+          if (why === null) continue;
+          const id = typeof answer === 'string' ? null : answer.headers.get('x-request-id');
+          const lines = logged.filter((line) => id !== null && line.includes(id));
+          failures.push(
+            [why, shown(request), typeof answer === 'string' ? '' : answer.text.slice(0, 500), ...lines].join('\n'),
+          );
+        }
+      }),
+    );
+    vi.restoreAllMocks();
+    console.log(
+      JSON.stringify({ malformed: requests.length, seed: SEED, by_status: byStatus, slowest_ms: Math.round(slowest) }),
+    );
+    expect(failures.length === 0 ? [] : [`${failures.length} in all`, ...failures.slice(0, 25)]).toEqual([]);
+    expect(loose).toEqual([]);
+  }, 300_000);
+});
