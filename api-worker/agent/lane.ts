@@ -45,7 +45,12 @@ export function bounded(outer: AbortSignal, timeoutMs: number): Bounded {
  */
 export function failureOf(signal: AbortSignal, steps: UpstreamSteps, error: unknown): AttemptFailure {
   if (signal.aborted) return reasonOf(signal);
-  return steps.failure ?? new AttemptFailure('died', { cause: error });
+  return steps.failure ?? unreadable(error);
+}
+
+/** What the SDK could make nothing of. Its own words quote the answer, and must not come into the log. */
+export function unreadable(error: unknown): AttemptFailure {
+  return new AttemptFailure('died', { cause: error instanceof Error ? error.name : 'unknown' });
 }
 
 /**
@@ -89,7 +94,7 @@ export async function answerStreamed(
       const end = client.left ? 'client_left' : 'complete';
       return { end, firstEventAt, body: client.text, repeatable, stored: null };
     } catch (error) {
-      const failure = error instanceof AttemptFailure ? error : new AttemptFailure('died', { cause: error });
+      const failure = error instanceof AttemptFailure ? error : unreadable(error);
       if (!client.begins) {
         client.drop();
         return { failure };

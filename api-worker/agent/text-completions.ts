@@ -1,9 +1,10 @@
-import { generateText, streamText } from 'ai';
+import { generateText, experimental_streamTextLowMemory as streamTextOnce } from 'ai';
 import type { UpstreamRequest } from '../upstream/failover.ts';
 import { AttemptFailure, refusal } from '../upstream/failure.ts';
-import { type Chunk, type Completion, parse } from './chunks.ts';
+import { type Chunk, type Completion, parse, type Usage } from './chunks.ts';
 import type { ClientStream } from './client-stream.ts';
-import { type Answering, answerStreamed, answerWhole, bounded, failureOf } from './lane.ts';
+import { originalOf } from './for-the-sdk.ts';
+import { type Answering, answerStreamed, answerWhole, bounded, failureOf, unreadable } from './lane.ts';
 import { sumUsage } from './sum-usage.ts';
 import type { BodyWith } from './tool-turn.ts';
 import { UpstreamSteps } from './upstream-steps.ts';
@@ -46,7 +47,7 @@ class TextCompletions {
   readonly stop: (why: AttemptFailure) => void;
   /** Of the first chunk or completion: what all of the answer has. */
   #head: { id: string; created: number; model: string } | null = null;
-  readonly #usages: Record<string, unknown>[] = [];
+  readonly #usages: Usage[] = [];
   readonly #finishes: (string | null)[] = [];
 
   constructor(upstream: UpstreamRequest, request: TextRequest, choices: readonly Choice[], bodyWith: BodyWith) {
@@ -86,28 +87,30 @@ class TextCompletions {
   async stream(client: ClientStream) {
     const all = await this.#all(async ({ prompt, index }) => {
       const steps = this.#steps(prompt);
-      const { stream } = streamText({
+      const { stream } = streamTextOnce({
         ...this.#call(steps, prompt),
         include: { rawChunks: true },
         onError: () => undefined,
       });
       let finish: string | null = null;
+      let usage: Usage | null = null;
       let echo = this.#echoed(prompt);
       for await (const part of stream) {
         if (part.type === 'error') throw failureOf(this.#bounded.signal, steps, part.error);
         if (part.type === 'abort') throw failureOf(this.#bounded.signal, steps, null);
         if (part.type !== 'raw') continue;
-        const chunk = part.rawValue as Chunk;
+        const chunk = originalOf(part.rawValue);
         // The SDK reads an error beside choices as a chunk like any other.
         if (chunk.error) throw refusal(chunk, 200, null);
         this.#note(chunk);
-        if (chunk.usage) this.#usages.push(chunk.usage);
+        usage = chunk.usage ?? usage;
         const [choice] = chunk.choices ?? [];
         finish = choice?.finish_reason ?? finish;
         const said = echo + (choice?.delta?.content ?? '');
         echo = '';
         if (said) await client.event({ ...this.#headOf(), choices: [this.#choice(index, said, null, steps).choice] });
       }
+      if (usage) this.#usages.push(usage);
       if ((await steps.end()) !== 'complete') throw failureOf(this.#bounded.signal, steps, null);
       await client.event({ ...this.#headOf(), choices: [this.#choice(index, '', finish ?? 'stop', steps).choice] });
       return steps;
@@ -124,7 +127,7 @@ class TextCompletions {
       try {
         return await work(choice);
       } catch (error) {
-        const failure = error instanceof AttemptFailure ? error : new AttemptFailure('died', { cause: error });
+        const failure = error instanceof AttemptFailure ? error : unreadable(error);
         this.#bounded.stop(failure);
         throw failure;
       }

@@ -1,4 +1,12 @@
-import { generateText, isStepCount, jsonSchema, type StopCondition, streamText, type ToolSet, tool } from 'ai';
+import {
+  generateText,
+  isStepCount,
+  jsonSchema,
+  type StopCondition,
+  experimental_streamTextLowMemory as streamTextOnce,
+  type ToolSet,
+  tool,
+} from 'ai';
 import { usdToNano } from '../../shared/money.ts';
 import type { Env } from '../env.ts';
 import { ApiError } from '../http/errors.ts';
@@ -7,6 +15,7 @@ import type { UpstreamRequest } from '../upstream/failover.ts';
 import { type AttemptFailure, refusal } from '../upstream/failure.ts';
 import { type Chunk, type Completion, parse } from './chunks.ts';
 import type { ClientStream } from './client-stream.ts';
+import { originalOf } from './for-the-sdk.ts';
 import type { GatewayTool } from './gateway-tool.ts';
 import { gatewayNameOf, gatewayToolsOf } from './gateway-tools.ts';
 import { type Answering, answerStreamed, answerWhole, bounded, failureOf } from './lane.ts';
@@ -106,10 +115,10 @@ class Turn {
   async stream(client: ClientStream) {
     const chunks = new TurnChunks(this.#names);
     try {
-      const { stream } = streamText({ ...this.#call(), include: { rawChunks: true }, onError: () => undefined });
+      const { stream } = streamTextOnce({ ...this.#call(), include: { rawChunks: true }, onError: () => undefined });
       for await (const part of stream) {
         if (part.type === 'start-step') chunks.step();
-        else if (part.type === 'raw') await this.#relay(part.rawValue as Chunk, chunks, client);
+        else if (part.type === 'raw') await this.#relay(originalOf(part.rawValue), chunks, client);
         else if (part.type === 'error') throw this.#failureOf(part.error);
         else if (part.type === 'abort') throw this.#failureOf(null);
       }
@@ -173,10 +182,17 @@ function bodyOfStep(request: TurnRequest, bodyWith: BodyWith, { steps }: Bounds)
     const known = (type: string) => tools.find((one) => one.function.name === gatewayNameOf(type));
     return bodyWith(candidate, {
       messages: [...request.messages, ...added],
-      tools: request.tools?.map((one) => known(one.type) ?? one),
+      tools: unlike(request.tools ?? []).map((one) => known(one.type) ?? one),
       tool_choice: toolChoice(request.tool_choice, number, steps),
     });
   };
+}
+
+/** Tools without those of the gateway that are named again. */
+function unlike<T extends { type: string }>(tools: readonly T[]): T[] {
+  return tools.filter(
+    ({ type }, n) => gatewayNameOf(type) === null || tools.findIndex((one) => one.type === type) === n,
+  );
 }
 
 /** The client's choice is about its first answer; and in the last step the model must come to an end. */

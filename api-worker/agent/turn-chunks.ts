@@ -1,4 +1,4 @@
-import type { Chunk, ChunkChoice, ToolCallDelta } from './chunks.ts';
+import type { Chunk, ChunkChoice, ToolCallDelta, Usage } from './chunks.ts';
 import { sumUsage } from './sum-usage.ts';
 
 /**
@@ -9,11 +9,13 @@ export class TurnChunks {
   readonly #gatewayTools: ReadonlySet<string>;
   #head: Pick<Chunk, 'id' | 'created' | 'model'> | null = null;
   /** Of the current step: the client's number for each of the upstream's tool calls; null: the gateway's own. */
-  #calls = new Map<number, number | null>();
+  #calls = new Map<number, { id: string | undefined; number: number | null }>();
   #clientCalls = 0;
   #begun = false;
   #finish: { chunk: Chunk; choice: ChunkChoice } | null = null;
-  readonly #usages: Record<string, unknown>[] = [];
+  readonly #usages: Usage[] = [];
+  /** Of the current step: some providers tell running totals. */
+  #usage: Usage | null = null;
 
   constructor(gatewayTools: ReadonlySet<string>) {
     this.#gatewayTools = gatewayTools;
@@ -28,13 +30,15 @@ export class TurnChunks {
   step(): void {
     this.#calls = new Map();
     this.#finish = null;
+    if (this.#usage) this.#usages.push(this.#usage);
+    this.#usage = null;
   }
 
   /** What the client gets of a chunk now; null: nothing. */
   take(chunk: Chunk): Chunk | null {
     const { id, created, model } = chunk;
     this.#head ??= { ...(id && { id }), ...(created && { created }), ...(model && { model }) };
-    if (chunk.usage) this.#usages.push(chunk.usage);
+    this.#usage = chunk.usage ?? this.#usage;
     const [choice] = chunk.choices ?? [];
     if (!choice) return null;
     const calls = choice.delta?.tool_calls?.flatMap((call) => this.#ofClient(call) ?? []) ?? [];
@@ -62,11 +66,17 @@ export class TurnChunks {
       index: 0,
       delta: this.#begun ? {} : { role: 'assistant' },
       // Only a bound stops a turn after the gateway's own tools.
-      finish_reason: this.callsClient ? 'tool_calls' : stopped ? 'length' : (choice.finish_reason ?? null),
+      finish_reason: stopped ? 'length' : this.#finishOf(choice.finish_reason ?? null),
     };
-    const usage = this.#usages.length > 0 ? { usage: sumUsage(this.#usages) } : {};
+    const usages = [...this.#usages, ...(this.#usage ? [this.#usage] : [])];
+    const usage = usages.length > 0 ? { usage: sumUsage(usages) } : {};
     if (!usageApart) return [{ ...this.#ofTurn(chunk, last), ...usage }];
     return [this.#ofTurn(chunk, last), { ...this.#ofTurn(chunk), choices: [], ...usage }];
+  }
+
+  /** Some providers end calls of tools with `stop`; what was cut short stays so. */
+  #finishOf(told: string | null): string | null {
+    return this.callsClient && (told === null || told === 'stop') ? 'tool_calls' : told;
   }
 
   #ofTurn(chunk: Chunk, choice?: ChunkChoice): Chunk {
@@ -77,11 +87,14 @@ export class TurnChunks {
   /** A piece of a call as the client counts its calls; null: it is the gateway's own. */
   #ofClient(call: ToolCallDelta): ToolCallDelta | null {
     const index = call.index ?? 0;
-    if (!this.#calls.has(index)) {
+    let known = this.#calls.get(index);
+    // Some providers give every call the number 0, and an id of its own.
+    if (!known || (call.id && known.id && call.id !== known.id)) {
       const own = this.#gatewayTools.has(call.function?.name ?? '');
-      this.#calls.set(index, own ? null : this.#clientCalls++);
+      known = { id: call.id, number: own ? null : this.#clientCalls++ };
+      this.#calls.set(index, known);
     }
-    const number = this.#calls.get(index) ?? null;
+    const { number } = known;
     return number === null ? null : { ...call, index: number };
   }
 }

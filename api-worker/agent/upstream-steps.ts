@@ -6,6 +6,8 @@ import type { Candidate } from '../upstream/candidates.ts';
 import { failover, type UpstreamRequest } from '../upstream/failover.ts';
 import { AttemptFailure } from '../upstream/failure.ts';
 import { type RelayEnd, relay } from '../upstream/relay.ts';
+import { dataOf, eventOf, wholeEvents } from '../upstream/sse.ts';
+import { reducedChunk, reducedCompletion } from './for-the-sdk.ts';
 import { reasoningDetailsOf } from './reasoning-details.ts';
 
 // Its warnings are about settings that are not ours to mend, and would stand in the log on their own.
@@ -92,7 +94,7 @@ export class UpstreamSteps {
     const step: Step = { number: this.#answers.length, added, tools };
     const upstream = this.#upstream;
     const signal = init?.signal ? AbortSignal.any([upstream.signal, init.signal]) : upstream.signal;
-    const growth = new TextEncoder().encode(JSON.stringify(added)).byteLength;
+    const growth = added.length === 0 ? 0 : new TextEncoder().encode(JSON.stringify(added)).byteLength;
     try {
       const answer = await failover({
         ...upstream,
@@ -104,13 +106,23 @@ export class UpstreamSteps {
       });
       this.#answers.push(answer);
       const { readable, writable } = new IdentityTransformStream();
-      this.#ends.push(relay(answer, writable, upstream.streamed));
-      return new Response(readable, { headers: { 'content-type': answer.contentType } });
+      this.#ends.push(this.#relay(answer, writable));
+      const headers = { 'content-type': answer.contentType };
+      if (!upstream.streamed) return new Response(reducedCompletion(await new Response(readable).text()), { headers });
+      return new Response(readable.pipeThrough(reducedEvents()), { headers });
     } catch (error) {
       this.failure ??= error instanceof AttemptFailure ? error : new AttemptFailure('network', { cause: error });
       throw this.failure;
     }
   };
+
+  async #relay(answer: Answer, writable: WritableStream<Uint8Array>): Promise<RelayEnd> {
+    const { streamed, circuits, representative, signal } = this.#upstream;
+    const end = await relay(answer, writable, streamed);
+    const { failure, model } = answer.record;
+    if (failure?.kind === 'died' && representative && !signal.aborted) circuits.report(model, failure);
+    return end;
+  }
 
   /** Who answered first goes on: a conversation should not change its voice. */
   async #candidates(): Promise<UpstreamRequest['candidates']> {
@@ -133,4 +145,28 @@ export class UpstreamSteps {
       return reasoning.length > 0 ? { ...message, reasoning_details: reasoning } : message;
     });
   }
+}
+
+/** A stream's events as the SDK is given them. */
+function reducedEvents(): TransformStream<Uint8Array, Uint8Array> {
+  const decoder = new TextDecoder();
+  const encoder = new TextEncoder();
+  let rest = '';
+  const reduce = (events: readonly string[]): string =>
+    events
+      .map((event) => reducedChunk(dataOf(event)))
+      .flatMap((data) => (data === null ? [] : eventOf(data)))
+      .join('');
+  return new TransformStream({
+    transform(bytes, controller) {
+      const whole = wholeEvents(rest + decoder.decode(bytes, { stream: true }));
+      rest = whole.rest;
+      const out = reduce(whole.events);
+      if (out) controller.enqueue(encoder.encode(out));
+    },
+    flush(controller) {
+      const out = reduce([rest]);
+      if (out) controller.enqueue(encoder.encode(out));
+    },
+  });
 }

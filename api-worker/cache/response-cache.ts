@@ -3,6 +3,7 @@ import { describe, logLine } from '../http/log.ts';
 import type { RequestOutcome } from '../metering/outcome.ts';
 import type { ClientAnswer } from '../upstream/answer-client.ts';
 import { headerSafe } from '../upstream/sse.ts';
+import { within } from '../within.ts';
 import { cacheKey, type Shaping } from './cache-key.ts';
 import type { StoredAnswer } from './stored-answer.ts';
 
@@ -10,6 +11,8 @@ import type { StoredAnswer } from './stored-answer.ts';
 const TTL_SECONDS = { min: 300, max: 900 };
 /** Kept beyond that for when no upstream answers (RFC 5861, `stale-if-error`). */
 const STALE_SECONDS = 3_600;
+/** KV answers in milliseconds; later than this the model may as well be asked. */
+const LOOK_UP_MS = 500;
 /** KV would take 25 MiB; what is longer is not asked for twice. */
 const BODY_MAX_CHARS = 2 * 1024 * 1024;
 
@@ -70,8 +73,11 @@ interface Stored {
 /** Looks a request's answer up. A cache that fails has nothing. */
 export async function lookUp(env: Env, { read, write }: CacheUse, shaping: Shaping): Promise<CacheFinding> {
   if (!read && !write) return NOTHING_FOUND;
-  const key = await cacheKey(shaping);
-  const found = read ? await env.CACHE.getWithMetadata<Stored>(key, 'text').catch(() => null) : null;
+  // A body that is nested too deep has no key.
+  const key = await cacheKey(shaping).catch(() => null);
+  if (key === null) return NOTHING_FOUND;
+  const reading = read ? within(LOOK_UP_MS, env.CACHE.getWithMetadata<Stored>(key, 'text')) : null;
+  const found = await reading?.catch(() => null);
   if (!found?.value || !found.metadata) return { ...NOTHING_FOUND, key: write ? key : null };
   const { contentType, model, finishReason, storedAt } = found.metadata;
   const age = Math.max(0, Math.floor((Date.now() - storedAt) / 1000));
@@ -86,17 +92,19 @@ export async function lookUp(env: Env, { read, write }: CacheUse, shaping: Shapi
  * calls tools is none, for the ids of its calls would come twice. Never rejects.
  *
  * @param answered null: there is none.
+ * @param asAsked whether who answered is who was asked for. To be called at the end.
  */
 export async function keep(
   env: Env,
   key: string,
   answered: Promise<ClientAnswer | null>,
   outcome: Promise<RequestOutcome>,
+  asAsked: () => boolean,
 ): Promise<void> {
   const [answer, { event }] = await Promise.all([answered, outcome]);
   const ended = await answer?.ending;
   if (!answer || !ended || 'failure' in ended || ended.end !== 'complete') return;
-  if (ended.body === null || !ended.repeatable) return;
+  if (ended.body === null || !ended.repeatable || !asAsked()) return;
   const { finish_reason: finishReason, usage_source: source } = event;
   const natural = finishReason === 'stop' || (finishReason === null && event.output_tokens === 0);
   if (!natural || source !== 'provider' || ended.body.length > BODY_MAX_CHARS) return;

@@ -3,7 +3,6 @@ import type { StoredAnswer } from '../cache/stored-answer.ts';
 import type { AppContext } from '../env.ts';
 import { ApiError, unavailable } from '../http/errors.ts';
 import { describe, logLine } from '../http/log.ts';
-import type { RequestOutcome } from '../metering/outcome.ts';
 import { LEASE_MS } from './idempotent-answer.ts';
 
 const KEY_LENGTH = 255;
@@ -16,8 +15,12 @@ const TRIES = 5;
 export interface Claim {
   /** Null: it is the first. */
   replay: StoredAnswer | null;
-  /** To be called with the first one's answer: what goes to the client goes to those who repeat it, too. */
-  keep(response: Response, outcome: Promise<RequestOutcome> | undefined): Response;
+  /**
+   * To be called with the first one's answer: what goes to the client goes to those who repeat it, too.
+   *
+   * @param whole whether it came to its end; settles when it has.
+   */
+  keep(response: Response, whole: Promise<boolean>): Response;
   /** To be called where the first one has no answer: the key is free again. */
   release(): void;
 }
@@ -74,7 +77,7 @@ function first(c: AppContext, object: AnswerObject): Claim {
   };
   return {
     replay: null,
-    keep(response, outcome) {
+    keep(response, whole) {
       const [client, kept] = response.body?.tee() ?? [null, null];
       if (!kept) return response;
       const head = {
@@ -82,8 +85,8 @@ function first(c: AppContext, object: AnswerObject): Claim {
         model: response.headers.get('x-gateway-model'),
       };
       const keeping = async (): Promise<void> => {
-        const whole = await object.take(requestId, head, kept).catch(() => false);
-        if (!whole || (await outcome)?.event.status !== 200) return release();
+        const taken = await object.take(requestId, head, kept).catch(() => false);
+        if (!taken || !(await whole)) return release();
         clearInterval(renewing);
         await object.keep(requestId);
       };

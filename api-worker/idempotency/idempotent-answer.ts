@@ -4,8 +4,9 @@ import { DurableObject } from 'cloudflare:workers';
 const KEEP_MS = 24 * 3_600_000;
 /** A first request that is not heard of for so long is taken for dead. */
 export const LEASE_MS = 60_000;
-/** What is longer is not kept: a row holds 2 MB, an isolate 128. */
-const BODY_MAX_BYTES = 16 * 1024 * 1024;
+/** What is longer is not kept: it stands in the object's memory while it is given. */
+const BODY_MAX_BYTES = 8 * 1024 * 1024;
+/** A row holds 2 MB. */
 const ROW_BYTES = 1024 * 1024;
 
 const TABLES = 'CREATE TABLE IF NOT EXISTS parts (n INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;';
@@ -16,24 +17,26 @@ interface AnswerHead {
   model: string | null;
 }
 
-/** Which request has the key. */
+/** Which request has the key. Stored, so that a restart of the object frees none that is in use. */
 interface Claimed {
   /** Of its path and body. */
   requestHash: string;
   /** Of the first request, which is the one that is answered. */
   requestId: string;
   claimedAt: number;
-  /** The answer, once it is whole. */
+  leaseUntil: number;
+  /** The answer's, once it is whole. */
   head: AnswerHead | null;
 }
 
 /** An answer that is being given. */
 interface Running {
-  leaseUntil: number;
   head: AnswerHead | null;
   parts: Uint8Array[];
   ended: boolean;
-  /** Resolves at the next change, for those who read along. */
+  /** It ended before its end. */
+  cut: boolean;
+  /** Resolves at the next change, for those who read along or wait. */
   changed: PromiseWithResolvers<void>;
 }
 
@@ -53,8 +56,8 @@ type ClaimVerdict =
 export class IdempotentAnswer extends DurableObject<ApiBindings> {
   readonly #storage: DurableObjectStorage;
   #claimed: Claimed | null;
-  /** Of a first request that this object has heard of; lost with its memory, and the claim with it. */
-  #running: Running | null = null;
+  /** Of the first request, as far as this object's memory reaches. */
+  #running = newRunning();
 
   constructor(ctx: DurableObjectState, env: ApiBindings) {
     super(ctx, env);
@@ -65,54 +68,61 @@ export class IdempotentAnswer extends DurableObject<ApiBindings> {
 
   async claim(requestHash: string, requestId: string): Promise<ClaimVerdict> {
     const now = Date.now();
-    if (this.#claimed && this.#isDead(now)) this.#forget();
+    if (this.#claimed && isDead(this.#claimed, now)) this.#forget();
     if (this.#claimed) return this.#claimed.requestHash === requestHash ? 'repeated' : 'other_request';
-    this.#claimed = { requestHash, requestId, claimedAt: now, head: null };
-    const changed = Promise.withResolvers<void>();
-    this.#running = { leaseUntil: now + LEASE_MS, head: null, parts: [], ended: false, changed };
-    this.#storage.kv.put('claimed', this.#claimed);
+    this.#running = newRunning();
+    this.#save({ requestHash, requestId, claimedAt: now, leaseUntil: now + LEASE_MS, head: null });
     await this.#storage.setAlarm(now + KEEP_MS);
     return 'first';
   }
 
   /** Says that the first request lives. */
   renew(requestId: string): void {
-    if (this.#running && this.#claimed?.requestId === requestId) this.#running.leaseUntil = Date.now() + LEASE_MS;
+    if (this.#claimed?.requestId !== requestId || this.#claimed.head) return;
+    this.#save({ ...this.#claimed, leaseUntil: Date.now() + LEASE_MS });
   }
 
-  /** Takes the first answer as it is given. Resolves when it has ended; says whether all of it is here. */
+  /**
+   * Takes the first answer as it is given, and tells, once it has ended, whether all of it is here. Its
+   * worth is told by `keep` or `release`; until then who comes late waits.
+   */
   async take(requestId: string, head: AnswerHead, body: ReadableStream<Uint8Array>): Promise<boolean> {
-    const running = this.#claimed?.requestId === requestId ? this.#running : null;
-    if (!running) {
+    if (this.#claimed?.requestId !== requestId) {
       await body.cancel();
       return false;
     }
+    const running = this.#running;
     running.head = head;
+    running.cut = true;
     let bytes = 0;
     try {
       for await (const part of body) {
         bytes += part.byteLength;
-        if (bytes > BODY_MAX_BYTES) break;
+        if (bytes > BODY_MAX_BYTES) return false;
         running.parts.push(part);
         tell(running);
       }
+      running.cut = false;
+      return true;
     } finally {
       running.ended = true;
       tell(running);
     }
-    return bytes <= BODY_MAX_BYTES;
   }
 
   /** Keeps the first answer, which was a good one. */
   keep(requestId: string): void {
-    if (this.#claimed?.requestId !== requestId || !this.#running?.head) return;
-    const { head, parts } = this.#running;
-    for (const [n, bytes] of rowsOf(parts).entries()) {
+    const { head, parts, ended, cut } = this.#running;
+    if (this.#claimed?.requestId !== requestId || !head || !ended || cut) return;
+    let n = 0;
+    for (const bytes of rowsOf(parts)) {
       this.#storage.sql.exec('INSERT OR REPLACE INTO parts VALUES (?, ?)', n, bytes);
+      n += 1;
     }
-    this.#claimed = { ...this.#claimed, head };
-    this.#storage.kv.put('claimed', this.#claimed);
-    this.#running = null;
+    this.#save({ ...this.#claimed, head });
+    const running = this.#running;
+    this.#running = newRunning();
+    tell(running);
   }
 
   /** Gives the key back: the first request came to nothing that is worth repeating. */
@@ -122,27 +132,27 @@ export class IdempotentAnswer extends DurableObject<ApiBindings> {
 
   /** The first one's answer, once it begins; null: it came to nothing, and the key is free again. */
   async replay(): Promise<{ head: AnswerHead; body: ReadableStream<Uint8Array> } | null> {
-    while (this.#claimed && !this.#claimed.head) {
+    for (;;) {
+      const claimed = this.#claimed;
+      if (!claimed || isDead(claimed, Date.now())) return null;
+      if (claimed.head) return { head: claimed.head, body: streamOf(this.#rows()) };
       const running = this.#running;
-      if (!running || this.#isDead(Date.now())) return null;
-      if (running.head) return { head: running.head, body: streamOf(partsOf(running)) };
-      await Promise.race([running.changed.promise, scheduler.wait(running.leaseUntil - Date.now())]);
+      // One that has ended is waiting for its verdict.
+      if (running.head && !running.ended) return { head: running.head, body: streamOf(partsOf(running)) };
+      await Promise.race([running.changed.promise, scheduler.wait(Math.max(1, claimed.leaseUntil - Date.now()))]);
     }
-    const head = this.#claimed?.head;
-    return head ? { head, body: streamOf(this.#rows()) } : null;
   }
 
+  /** A day after the claim: each claim sets it anew. */
   override async alarm(): Promise<void> {
     this.#claimed = null;
-    this.#running = null;
     await this.#storage.deleteAll();
     this.#storage.sql.exec(TABLES);
   }
 
-  #isDead(now: number): boolean {
-    if (this.#claimed?.head) return now > this.#claimed.claimedAt + KEEP_MS;
-    const { head, ended, leaseUntil } = this.#running ?? { head: null, ended: true, leaseUntil: 0 };
-    return (head === null || ended) && now > leaseUntil;
+  #save(claimed: Claimed): void {
+    this.#claimed = claimed;
+    this.#storage.kv.put('claimed', claimed);
   }
 
   #forget(): void {
@@ -150,8 +160,8 @@ export class IdempotentAnswer extends DurableObject<ApiBindings> {
     this.#storage.kv.delete('claimed');
     this.#storage.sql.exec('DELETE FROM parts');
     const running = this.#running;
-    this.#running = null;
-    if (!running) return;
+    this.#running = newRunning();
+    running.cut ||= !running.ended;
     running.ended = true;
     tell(running);
   }
@@ -163,17 +173,26 @@ export class IdempotentAnswer extends DurableObject<ApiBindings> {
   }
 }
 
+function isDead({ head, claimedAt, leaseUntil }: Claimed, now: number): boolean {
+  return now > (head ? claimedAt + KEEP_MS : leaseUntil);
+}
+
+function newRunning(): Running {
+  return { head: null, parts: [], ended: false, cut: false, changed: Promise.withResolvers() };
+}
+
 function tell(running: Running): void {
   const { changed } = running;
   running.changed = Promise.withResolvers();
   changed.resolve();
 }
 
-/** What has come and what is still to come. */
+/** What has come and what is still to come; fails where the rest never will. */
 async function* partsOf(running: Running): AsyncGenerator<Uint8Array> {
   for (let n = 0; ; ) {
     const { changed, ended, parts } = running;
     for (; n < parts.length; n += 1) yield parts[n] as Uint8Array;
+    if (ended && running.cut) throw new Error('the answer was cut');
     if (ended) return;
     await changed.promise;
   }
@@ -196,14 +215,21 @@ function streamOf(parts: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> 
   return readable;
 }
 
-function rowsOf(parts: readonly Uint8Array[]): Uint8Array[] {
-  const all = new Uint8Array(parts.reduce((length, part) => length + part.byteLength, 0));
-  let offset = 0;
+/** The parts in pieces that a row can hold. */
+function* rowsOf(parts: readonly Uint8Array[]): Generator<Uint8Array> {
+  let row = new Uint8Array(ROW_BYTES);
+  let filled = 0;
   for (const part of parts) {
-    all.set(part, offset);
-    offset += part.byteLength;
+    for (let at = 0; at < part.byteLength; ) {
+      const piece = part.subarray(at, at + ROW_BYTES - filled);
+      row.set(piece, filled);
+      filled += piece.byteLength;
+      at += piece.byteLength;
+      if (filled < ROW_BYTES) continue;
+      yield row;
+      row = new Uint8Array(ROW_BYTES);
+      filled = 0;
+    }
   }
-  const rows: Uint8Array[] = [];
-  for (let start = 0; start < all.byteLength; start += ROW_BYTES) rows.push(all.slice(start, start + ROW_BYTES));
-  return rows;
+  if (filled > 0) yield row.slice(0, filled);
 }

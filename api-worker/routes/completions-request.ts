@@ -20,6 +20,7 @@ export const CompletionsRequest = loose({
   stream: z.boolean().nullish(),
   stream_options: streamOptions,
   max_tokens: integer(1),
+  max_completion_tokens: integer(1),
   n: integer(1, CHOICES_MAX),
   best_of: integer(1, CHOICES_MAX),
   echo: z.boolean().nullish(),

@@ -13,10 +13,13 @@ export async function completions(c: AppContext): Promise<Response> {
   const calls = prompts.length * (request.n ?? 1);
   refuseUnsupported(request, calls);
   const maxTokensDefault = Number(c.env.MAX_TOKENS_DEFAULT);
-  const maxTokens = request.max_tokens ?? (maxTokensDefault || null);
+  const maxTokens = request.max_tokens ?? request.max_completion_tokens ?? (maxTokensDefault || null);
   const bytes = prompts.map((prompt) => new TextEncoder().encode(prompt).byteLength);
   const longest = Math.max(...bytes);
-  const total = bytes.reduce((sum, one) => sum + one, 0) * (request.n ?? 1);
+  const all = bytes.reduce((sum, one) => sum + one, 0);
+  // Whatever else a request says may become prompt, too: tools, schemas.
+  const beside = new TextEncoder().encode(text).byteLength - all;
+  const serverTools = request.plugins != null || request.web_search_options != null || request.tools != null;
   // Loaded by those who use it: it is many times as large as all the rest.
   const { textCompletions } = await import('../agent/text-completions.ts');
   return serve(c, {
@@ -31,13 +34,13 @@ export async function completions(c: AppContext): Promise<Response> {
       needs: { parameters: [], modalities: [], contextTokens: Math.floor(longest / 6) + (maxTokens ?? 0) },
     },
     replaceable: true,
-    likelyTokens: Math.ceil(total / 3) + (maxTokens ?? USUAL_OUTPUT) * calls,
+    likelyTokens: Math.ceil((all * (request.n ?? 1)) / 3) + (maxTokens ?? USUAL_OUTPUT) * calls,
     mostAmounts: {
-      promptTokens: longest + TEMPLATE_TOKENS,
+      promptTokens: serverTools ? Number.POSITIVE_INFINITY : longest + beside + TEMPLATE_TOKENS,
       outputTokens: maxTokens,
       choices: 1,
       images: 0,
-      serverTools: request.plugins != null,
+      serverTools,
     },
     calls,
     bodyFor: (candidate) => bodyFor(text, request, candidate, maxTokensDefault),

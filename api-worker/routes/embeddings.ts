@@ -35,6 +35,7 @@ export async function embeddings(c: AppContext): Promise<Response> {
       outputTokens: 0,
       choices: 1,
       images: 0,
+      contexts: countInputs(request.input),
       serverTools: false,
     },
     calls: 1,

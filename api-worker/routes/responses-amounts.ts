@@ -65,6 +65,10 @@ const TEXT = [
   'custom_tool_call_output',
 ];
 
+function listed(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
 /** What a request's items hold. @param text the request's JSON. */
 export function mediaOfItems({ input }: ResponsesRequest, text: string): Media {
   let textBytes = new TextEncoder().encode(text).byteLength;
@@ -72,7 +76,8 @@ export function mediaOfItems({ input }: ResponsesRequest, text: string): Media {
   let unbounded = false;
   const modalities = new Set<string>();
   const items = typeof input === 'string' ? [] : input;
-  const parts = items.flatMap(({ content }) => (Array.isArray(content) ? content : []) as unknown[]);
+  // What tools found may be media as well.
+  const parts = items.flatMap(({ content, output }) => [content, output].flatMap((all): unknown[] => listed(all)));
   for (const part of [...items, ...parts]) {
     const { type, image_url } = (part ?? {}) as { type?: unknown; image_url?: unknown };
     const modality = MODALITIES[String(type)];

@@ -65,11 +65,12 @@ export async function serve(c: AppContext, job: Job): Promise<Response> {
   const asked = askedOf(c, job, options);
   const claim = await claimKey(c, job.text);
   try {
-    const answer = claim?.replay
+    const { response, ending } = claim?.replay
       ? await giveAgain(c, job, asked, answerAgain(claim.replay))
       : await answerAnew(c, job, asked, options, claim !== null);
-    answer.headers.set('openai-processing-ms', String(Date.now() - c.var.arrivedAt));
-    return claim ? claim.keep(answer, c.var.outcome) : answer;
+    response.headers.set('openai-processing-ms', String(Date.now() - c.var.arrivedAt));
+    const whole = ending.then((ended) => !('failure' in ended) && ended.end === 'complete');
+    return claim ? claim.keep(response, whole) : response;
   } catch (error) {
     claim?.release();
     throw error;
@@ -88,10 +89,10 @@ function askedOf(c: AppContext, { request, streamed, messageCount, text }: Job, 
   };
 }
 
-async function giveAgain(c: AppContext, job: Job, asked: Asked, answer: ClientAnswer): Promise<Response> {
+async function giveAgain(c: AppContext, job: Job, asked: Asked, answer: ClientAnswer): Promise<ClientAnswer> {
   const admission = await admit(c, { tokens: 0, costNanoUsd: 0 }, requestedModelOf(c, job));
   meterAndSettle(c, job, asked, admission, newJournal(), Promise.resolve({ answer }));
-  return answer.response;
+  return answer;
 }
 
 /** @param wanted whether the answer is wanted though its client left: it may ask for it again. */
@@ -101,7 +102,7 @@ async function answerAnew(
   asked: Asked,
   options: GatewayOptions,
   wanted: boolean,
-): Promise<Response> {
+): Promise<ClientAnswer> {
   const { env } = c;
   const keepAlive = (work: Promise<unknown>): void => c.executionCtx.waitUntil(work);
   const requestedModel = requestedModelOf(c, job);
@@ -162,7 +163,7 @@ async function answerAnew(
   };
   const settling = found.answer
     ? Promise.resolve({ answer: answerAgain(found.answer) })
-    : settle(job.answer(upstream, requestedModel, options), found);
+    : settle(() => job.answer(upstream, requestedModel, options), found);
   meterAndSettle(c, job, asked, admission, journal, settling);
   if (found.key && c.var.outcome) {
     keepAlive(
@@ -171,6 +172,7 @@ async function answerAnew(
         found.key,
         settling.then(({ answer }) => answer ?? null),
         c.var.outcome,
+        () => answeredAsAsked(journal, candidates.first),
       ),
     );
   }
@@ -178,7 +180,13 @@ async function answerAnew(
   if (!settled.answer) throw clientError(settled.failure, requestedModel);
   const { response } = settled.answer;
   if (!response.headers.has('x-cache')) response.headers.set('x-cache', use.read ? 'MISS' : 'BYPASS');
-  return response;
+  return settled.answer;
+}
+
+/** Whether one of those answered who were asked for, not a stand-in that is to be replaced when they are back. */
+function answeredAsAsked({ attempts }: Journal, asked: readonly Candidate[]): boolean {
+  const model = attempts.findLast(({ relayed }) => relayed)?.model;
+  return asked.some((candidate) => candidate.model === model && !candidate.makeshift);
 }
 
 /**
@@ -187,7 +195,9 @@ async function answerAnew(
  */
 function someTimeAfter(left: AbortSignal): AbortSignal {
   const giving = new AbortController();
-  left.addEventListener('abort', () => setTimeout(() => giving.abort(), WANTED_MS), { once: true });
+  const giveUp = () => setTimeout(() => giving.abort(new AttemptFailure('client_left')), WANTED_MS);
+  if (left.aborted) giveUp();
+  else left.addEventListener('abort', giveUp, { once: true });
   return giving.signal;
 }
 
@@ -225,9 +235,9 @@ type Settled = { answer: ClientAnswer } | { answer?: never; failure: AttemptFail
  * Failures become values, unexpected ones too: whatever happens, an accepted request is metered. Where
  * nobody answers, an answer that was given before is better than none.
  */
-async function settle(answering: Promise<ClientAnswer>, { stale }: CacheFinding): Promise<Settled> {
+async function settle(answering: () => Promise<ClientAnswer>, { stale }: CacheFinding): Promise<Settled> {
   try {
-    return { answer: await answering };
+    return { answer: await answering() };
   } catch (error) {
     const failure = error instanceof AttemptFailure ? error : new AttemptFailure('network', { cause: error });
     const nobodyAnswers = failure.retryable || failure.ours || failure.kind === 'circuit_open';

@@ -1,6 +1,6 @@
 import type { StoredAnswer } from '../cache/stored-answer.ts';
 import { toApiError } from '../http/errors.ts';
-import type { Answer } from './attempt.ts';
+import { type Answer, reasonOf } from './attempt.ts';
 import { clientError } from './client-error.ts';
 import { failover, type UpstreamRequest } from './failover.ts';
 import { AttemptFailure } from './failure.ts';
@@ -74,14 +74,22 @@ export function streamHeaders(contentType: string): Record<string, string> {
 async function relayAnswer(
   answer: Answer,
   writable: WritableStream<Uint8Array>,
-  { streamed, resume, circuits, representative, journal }: ClientRequest,
+  { streamed, resume, circuits, representative, journal, signal }: ClientRequest,
 ): Promise<Ending> {
-  const end =
+  const ended =
     streamed && resume ? await relayResumable(answer, writable, resume) : await relay(answer, writable, streamed);
+  const end = cutByUs(signal, journal) ? 'client_left' : ended;
   for (const { failure, model } of representative ? journal.attempts : []) {
     if (failure?.kind === 'died') circuits.report(model, failure);
   }
   return { end, firstEventAt: answer.firstEventAt, body: await bodyOf(journal), repeatable: true, stored: null };
+}
+
+/** Whether an answer broke off because nobody wants it any more: then its model is not to blame. */
+function cutByUs(signal: AbortSignal, { attempts }: Journal): boolean {
+  const cut = signal.aborted ? attempts.filter(({ failure }) => failure?.kind === 'died') : [];
+  for (const record of cut) record.failure = reasonOf(signal);
+  return cut.length > 0;
 }
 
 /** What was sent, where that is one transcript: of a stream that was continued there are several. */

@@ -8,6 +8,8 @@ export interface Amounts {
   outputTokens: number | null;
   choices: number;
   images: number;
+  /** How many prompts there are, each of which may fill a context; unset: one. */
+  contexts?: number;
   /** Whether the upstream may search or run tools of its own. */
   serverTools: boolean;
 }
@@ -35,7 +37,7 @@ type Pricing = Omit<NonNullable<UpstreamModel['pricing']>, 'overrides'>;
 export function costBound(
   candidates: readonly string[],
   models: readonly UpstreamModel[] | null,
-  { promptTokens, outputTokens, choices, images, serverTools }: Amounts,
+  { promptTokens, outputTokens, choices, images, contexts = 1, serverTools }: Amounts,
 ): number {
   const costs = candidates.map((id) => {
     const model = modelNamed(id, models);
@@ -44,7 +46,7 @@ export function costBound(
     const price = highestPrices(model);
     const asked = REASONS_BEYOND_MAX_TOKENS.test(id) ? null : outputTokens;
     const output = Math.min(asked ?? longest, longest) * choices;
-    const tokens = Math.min(promptTokens, context) * price.prompt + output * price.completion;
+    const tokens = Math.min(promptTokens, context * contexts) * price.prompt + output * price.completion;
     const extra = serverTools || id.endsWith(':online') ? SERVER_TOOLS_NANO_USD : 0;
     return tokens + images * price.image + price.request + extra;
   });

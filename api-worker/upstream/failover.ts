@@ -42,6 +42,12 @@ export interface UpstreamRequest {
   signal: AbortSignal;
 }
 
+/** A request on its way. Its journal may hold attempts at others, such as steps before. */
+interface Trying extends UpstreamRequest {
+  /** The attempts that are made for it. */
+  own: AttemptRecord[];
+}
+
 /** One candidate that is being tried. */
 interface Contender {
   startedAt: number;
@@ -57,7 +63,8 @@ interface Contender {
  *
  * @throws AttemptFailure when there is none: of all failures the one that the client can do most about.
  */
-export async function failover(request: UpstreamRequest): Promise<Answer> {
+export async function failover(upstream: UpstreamRequest): Promise<Answer> {
+  const request: Trying = { ...upstream, own: [] };
   const deadline = Date.now() + request.policy.totalTimeoutMs;
   const queue = new CandidateQueue(request);
   const running = new Set<Contender>();
@@ -128,7 +135,7 @@ class CandidateQueue {
   }
 }
 
-function contend(request: UpstreamRequest, candidate: Candidate, deadline: number): Contender {
+function contend(request: Trying, candidate: Candidate, deadline: number): Contender {
   const { model } = candidate;
   const giving = new AbortController();
   const contender: Contender = {
@@ -152,12 +159,7 @@ function contend(request: UpstreamRequest, candidate: Candidate, deadline: numbe
   return contender;
 }
 
-function tryCandidate(
-  request: UpstreamRequest,
-  candidate: Candidate,
-  deadline: number,
-  signal: AbortSignal,
-): Promise<Answer> {
+function tryCandidate(request: Trying, candidate: Candidate, deadline: number, signal: AbortSignal): Promise<Answer> {
   const { policy, circuits, representative } = request;
   const { model } = candidate;
   const body = request.bodyFor(candidate);
@@ -194,7 +196,7 @@ function tryCandidate(
  * @throws AttemptFailure when there is no room for it, or it is not wanted any more.
  */
 async function openRecord(
-  { journal, boundOf, reserve }: UpstreamRequest,
+  { journal, own, boundOf, reserve }: Trying,
   candidate: Candidate,
   signal: AbortSignal,
 ): Promise<AttemptRecord> {
@@ -215,7 +217,10 @@ async function openRecord(
   const costly = attempts.filter(({ failure }) => failure?.mayHaveCost ?? true);
   const reserving = reserve(costly.reduce((sum, { boundNanoUsd }) => sum + boundNanoUsd, 0));
   const reserved = typeof reserving === 'boolean' ? reserving : await reserving;
-  if (reserved && !signal.aborted) return record;
+  if (reserved && !signal.aborted) {
+    own.push(record);
+    return record;
+  }
   attempts.splice(attempts.indexOf(record), 1);
   if (signal.aborted) throw reasonOf(signal);
   const failure = new AttemptFailure('unaffordable');
@@ -242,10 +247,10 @@ function othersMayHelp(failure: AttemptFailure, model: string, { candidates }: U
 }
 
 /** What to tell of several failures: one that trying again helps against, the first of those. */
-function verdict({ signal, journal }: UpstreamRequest, failures: readonly AttemptFailure[]): AttemptFailure {
+function verdict({ signal, own }: Trying, failures: readonly AttemptFailure[]): AttemptFailure {
   if (signal.aborted) return new AttemptFailure('client_left');
   // A candidate's last failure may hide why it was tried again.
-  const all = [...journal.attempts.flatMap(({ failure }) => failure ?? []), ...failures];
+  const all = [...own.flatMap(({ failure }) => failure ?? []), ...failures];
   return (
     all.find((failure) => failure.retryable || failure.kind === 'circuit_open') ??
     all[0] ??

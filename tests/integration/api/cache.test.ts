@@ -182,6 +182,39 @@ describe('what is not kept', () => {
   });
 });
 
+describe('what is not kept either', () => {
+  it('is the answer of a stand-in, which is asked for no longer than it must', async () => {
+    const request = newRequest({ model: 'sim/status-503/cached' });
+    const settings = { UPSTREAM_RETRIES: '0', FALLBACK_MODELS: 'openai/gpt-4o-mini' };
+    for (const _ of [1, 2]) {
+      const answer = await ask(key, request, {}, settings);
+      expect([answer.status, answer.headers.get('x-gateway-model'), seen(answer)]).toEqual([
+        200,
+        'openai/gpt-4o-mini',
+        'MISS',
+      ]);
+    }
+  });
+
+  it('is what is nested too deep to be named, which leaves no reservation behind', async () => {
+    const one = await createKey('deep', { limits: { concurrent_requests: 1 } });
+    const body = JSON.stringify(newRequest()).slice(0, -1);
+    const deep = `${body},"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+    await ask(one, deep);
+    expect((await ask(one, newRequest())).status).toBe(200);
+  });
+
+  it('is anything while KV does not answer', async () => {
+    const hung = {
+      get: env.CACHE.get.bind(env.CACHE),
+      put: async () => undefined,
+      getWithMetadata: () => new Promise(() => undefined),
+    };
+    const answer = await ask(key, newRequest(), {}, { CACHE: hung as unknown as KVNamespace });
+    expect([answer.status, seen(answer)]).toEqual([200, 'MISS']);
+  });
+});
+
 describe('an answer that is too old', () => {
   const hourLater = async (changed: Partial<Env>, request: unknown) => {
     // What was stored a moment ago was stored long ago to whoever looks: only its time is changed.

@@ -1,4 +1,4 @@
-import { runDurableObjectAlarm } from 'cloudflare:test';
+import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
 import { sha256Hex } from '../../../shared/ids.ts';
@@ -113,5 +113,74 @@ describe('a request that is repeated under its idempotency key', () => {
     const gone = { getByName: () => ({ claim: () => Promise.reject(new Error('object is gone')) }) };
     const answer = await ask(newIdempotencyKey(), HELLO, { IDEMPOTENT_ANSWERS: gone } as unknown as Partial<Env>);
     expect([answer.status, errorOf(answer).code]).toEqual([503, 'service_unavailable']);
+  });
+});
+
+describe('the object of an idempotency key', () => {
+  const HEAD = { contentType: 'text/event-stream', model: null };
+  const objectOf = () => env.IDEMPOTENT_ANSWERS.getByName(newIdempotencyKey());
+  const bodyOf = (...parts: string[]) => {
+    const { readable, writable } = new IdentityTransformStream();
+    const writer = writable.getWriter();
+    const written = (async () => {
+      for (const part of parts) await writer.write(new TextEncoder().encode(part));
+    })();
+    return {
+      readable,
+      end: () => written.then(() => writer.close()),
+      cut: () => written.then(() => writer.abort('cut')),
+    };
+  };
+
+  it('has one first request, also after it was restarted', async () => {
+    const object = objectOf();
+    expect(await object.claim('a', 'first')).toBe('first');
+    await evictDurableObject(object);
+    expect(await object.claim('a', 'second')).toBe('repeated');
+    await object.renew('first');
+    const body = bodyOf('x');
+    const taking = object.take('first', HEAD, body.readable);
+    await body.end();
+    expect(await taking).toBe(true);
+    await object.keep('first');
+    const replay = await object.replay();
+    expect(await new Response(replay?.body).text()).toBe('x');
+  });
+
+  it('hands nothing out that has ended and was not found good', async () => {
+    const object = objectOf();
+    await object.claim('a', 'first');
+    const body = bodyOf('half an answer');
+    const taking = object.take('first', HEAD, body.readable);
+    await body.end();
+    await taking;
+    const waiting = object.replay();
+    await object.release('first');
+    expect(await waiting).toBeNull();
+    expect(await object.claim('a', 'second')).toBe('first');
+  });
+
+  it('does not pass an answer for whole that is longer than it keeps', async () => {
+    const object = objectOf();
+    await object.claim('a', 'first');
+    const body = bodyOf(...Array<string>(9).fill('x'.repeat(1024 * 1024)));
+    const following = object.replay();
+    const taking = object.take('first', HEAD, body.readable);
+    void body.end().catch(() => undefined);
+    expect(await taking).toBe(false);
+    await expect(new Response((await following)?.body).text()).rejects.toThrow();
+  });
+
+  it('keeps answers of several rows as they were', async () => {
+    const object = objectOf();
+    await object.claim('a', 'first');
+    const text = Array.from({ length: 300_000 }, (_, k) => k).join(' ');
+    const body = bodyOf(...(text.match(/.{1,70000}/g) ?? []));
+    const taking = object.take('first', HEAD, body.readable);
+    await body.end();
+    expect(await taking).toBe(true);
+    await object.keep('first');
+    await evictDurableObject(object);
+    for (const _ of [1, 2]) expect((await new Response((await object.replay())?.body).text()) === text).toBe(true);
   });
 });

@@ -72,7 +72,7 @@ const texts = fc.oneof(
     'e\u0301',
     '🙂',
     '\r\n\r\n',
-    '${x}',
+    '{{x}}',
     "';--",
   ),
   names,
@@ -164,8 +164,8 @@ const literals = fc.constantFrom(
 );
 
 const inText: fc.Arbitrary<Change<string>> = fc.oneof(
-  fc.nat().map((at) => (text) => text.slice(0, at % (text.length + 1))),
-  fc.tuple(fc.nat(), literals).map(([at, literal]) => (text) => {
+  fc.nat().map((at) => (text: string) => text.slice(0, at % (text.length + 1))),
+  fc.tuple(fc.nat(), literals).map(([at, literal]) => (text: string) => {
     const values = [
       ...text.matchAll(/(?<=[:[,])\s*(?:"(?:[^"\\]|\\.)*"|-?\d[\d.e+-]*|true|false|null)(?=\s*[,\]}])/gi),
     ];
@@ -176,10 +176,12 @@ const inText: fc.Arbitrary<Change<string>> = fc.oneof(
   fc
     .tuple(fc.constantFrom('model', 'messages', 'stream', 'input', 'prompt', 'max_tokens', 'tools'), anything)
     .map(([name, part]) => insert(`"${name}":${JSON.stringify(part)},`)),
-  fc.tuple(fc.nat(), fc.constantFrom(',', '}', ']', '{', '"', '\u0000', '\\', ':')).map(([at, what]) => (text) => {
-    const place = at % (text.length + 1);
-    return text.slice(0, place) + what + text.slice(place);
-  }),
+  fc
+    .tuple(fc.nat(), fc.constantFrom(',', '}', ']', '{', '"', '\u0000', '\\', ':'))
+    .map(([at, what]) => (text: string) => {
+      const place = at % (text.length + 1);
+      return text.slice(0, place) + what + text.slice(place);
+    }),
   fc.constantFrom<Change<string>>(
     (text) => `\ufeff${text}`,
     (text) => `${text}${text}`,
@@ -222,7 +224,7 @@ const BAD_BYTES = [
 ];
 
 const inBytes: fc.Arbitrary<Change<Uint8Array>> = fc.oneof(
-  fc.tuple(fc.nat(), fc.constantFrom(...BAD_BYTES)).map(([at, bad]) => (bytes) => {
+  fc.tuple(fc.nat(), fc.constantFrom(...BAD_BYTES)).map(([at, bad]) => (bytes: Uint8Array) => {
     const place = at % (bytes.length + 1);
     return Uint8Array.from([...bytes.subarray(0, place), ...bad, ...bytes.subarray(place)]);
   }),
@@ -230,25 +232,28 @@ const inBytes: fc.Arbitrary<Change<Uint8Array>> = fc.oneof(
   fc.uint8Array({ maxLength: 200 }).map((noise) => () => noise as Uint8Array),
 );
 
-/** A body made of a good one by one to three mistakes. */
-export function spoilt(good: fc.Arbitrary<Json>): fc.Arbitrary<Uint8Array> {
-  return fc
-    .record({
-      value: good,
-      values: fc.oneof(
-        {
-          weight: 5,
-          arbitrary: fc.array(fc.oneof({ weight: 4, arbitrary: inValue }, fieldMore), { minLength: 1, maxLength: 3 }),
-        },
-        { weight: 3, arbitrary: fc.constant([]) },
+const inBody: fc.Arbitrary<Change<Uint8Array>> = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc
+      .array(fc.oneof({ weight: 4, arbitrary: inValue }, fieldMore), { minLength: 1, maxLength: 3 })
+      .map((changes) =>
+        onText((text) => JSON.stringify(changes.reduce((value, change) => change(value), parse(text)))),
       ),
-      text: fc.option(inText, { freq: 1 }),
-      bytes: fc.option(inBytes, { freq: 0.15 }),
-    })
-    .map(({ value, values, text, bytes }) => {
-      const json = JSON.stringify(values.reduce((changed, change) => change(changed), value));
-      const changed = values.length > 0 || text === null ? json : text(json);
-      const encoded = new TextEncoder().encode(changed);
-      return bytes && (values.length === 0 || encoded.length % 3 === 0) ? bytes(encoded) : encoded;
-    });
+  },
+  { weight: 7, arbitrary: inText.map(onText) },
+  { weight: 2, arbitrary: inBytes },
+);
+
+function parse(text: string): Json {
+  return JSON.parse(text) as Json;
+}
+
+function onText(change: Change<string>): Change<Uint8Array> {
+  return (bytes) => new TextEncoder().encode(change(new TextDecoder().decode(bytes)));
+}
+
+/** A good body with one to three mistakes. */
+export function spoilt(good: Json): fc.Arbitrary<Uint8Array> {
+  return inBody.map((change) => change(new TextEncoder().encode(JSON.stringify(good))));
 }

@@ -215,7 +215,7 @@ const authorization: fc.Arbitrary<[string, string]> = fc
 
 const JSON_TYPE: [string, string] = ['content-type', 'application/json'];
 const someHeaders = fc.oneof(
-  { weight: 3, arbitrary: fc.constant([]) },
+  { weight: 3, arbitrary: fc.constant<[string, string][]>([]) },
   { weight: 1, arbitrary: fc.array(header, { minLength: 1, maxLength: 3 }) },
 );
 const caller = fc.constantFrom('writer' as const, 'spender' as const);
@@ -233,7 +233,7 @@ function spoiltBodies(recorded: readonly RecordedBody[]): fc.Arbitrary<Malformed
       const keeps = typeof value !== 'object' || value === null || !('model' in value) || others.length === 0;
       const named = path === '/v1/embeddings' || (value as { model?: unknown }).model === 'sim/any' || keeps;
       const body = named ? { model, ...(value as object) } : { ...(value as object), model };
-      return spoilt(fc.constant(body as Json)).map((bytes) => ({
+      return spoilt(body as Json).map((bytes) => ({
         method: 'POST',
         path,
         headers: [JSON_TYPE, ...headers],
@@ -266,19 +266,15 @@ const badAuthorization: fc.Arbitrary<Malformed> = fc
     as: null,
   }));
 
-const badAdmin: fc.Arbitrary<Malformed> = fc
-  .constantFrom(...ADMIN)
-  .chain(([method, path, body]) =>
-    fc
-      .record({ bytes: spoilt(fc.constant(body)), headers: someHeaders })
-      .map(({ bytes, headers }) => ({
-        method,
-        path,
-        headers: [JSON_TYPE, ...headers],
-        body: bytes,
-        as: 'admin' as const,
-      })),
-  );
+const badAdmin: fc.Arbitrary<Malformed> = fc.constantFrom(...ADMIN).chain(([method, path, body]) =>
+  fc.record({ bytes: spoilt(body), headers: someHeaders }).map(({ bytes, headers }) => ({
+    method,
+    path,
+    headers: [JSON_TYPE, ...headers],
+    body: bytes,
+    as: 'admin' as const,
+  })),
+);
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD'];
 
@@ -291,7 +287,7 @@ const badPlaces: fc.Arbitrary<Malformed> = fc
       fc.string().map((text) => `/${encodeURIComponent(text.toWellFormed())}`),
     ),
     headers: someHeaders,
-    body: spoilt(fc.constant({ model: 'openai/gpt-5-mini' })),
+    body: spoilt({ model: 'openai/gpt-5-mini' }),
     as: fc.constantFrom('writer' as const, 'admin' as const),
   })
   .map(({ body, ...rest }) => ({ ...rest, body: ['GET', 'HEAD'].includes(rest.method) ? null : body }));

@@ -129,6 +129,14 @@ describe('POST /v1/completions', () => {
     expect(usageOf(answer.headers)).toMatchObject({ status: 502 });
   });
 
+  it('reserves what stands beside its prompts, too', async () => {
+    const poor = await createKey('completer-of-much', { limits: { budget_month_nano_usd: 2_000_000 } });
+    const tools = [{ type: 'function', function: { name: 'x', description: 'x'.repeat(20_000) } }];
+    expect((await complete({ prompt: 'x', max_tokens: 10 }, {}, poor)).status).toBe(200);
+    expect((await complete({ prompt: 'x', max_tokens: 10, tools }, {}, poor)).status).toBe(429);
+    expect((await complete({ prompt: 'x', max_tokens: 10, web_search_options: {} }, {}, poor)).status).toBe(429);
+  });
+
   it('reserves what all of its choices may cost', async () => {
     const poor = await createKey('poor-completer', { limits: { budget_month_nano_usd: 800_000 } });
     const one = await complete({ prompt: 'x', max_tokens: 10 }, {}, poor);
@@ -260,6 +268,12 @@ describe('POST /v1/embeddings', () => {
     expect([answer.status, usageOf(answer.headers)?.attempts]).toEqual([503, 1]);
     const aliased = await embed({ model: 'vectors' }, { MODEL_ALIASES: 'vectors=openai/text-embedding-3-large' });
     expect([aliased.status, aliased.headers.get('x-gateway-model')]).toEqual([200, 'openai/text-embedding-3-large']);
+  });
+
+  it('reserves a context for each of its inputs', async () => {
+    const poor = await createKey('embedder-of-much', { limits: { budget_day_nano_usd: 1_000_000 } });
+    const answer = await embed({ input: Array(100).fill('x'.repeat(8_000)) }, {}, poor);
+    expect([answer.status, errorOf(answer).code]).toEqual([429, 'insufficient_quota']);
   });
 
   it('reserves little of a budget, by the upstream’s list of models for embeddings', async () => {

@@ -84,6 +84,26 @@ describe('the chunks of a turn', () => {
     expect(all.map(({ usage: told }) => told)).toEqual([undefined, { prompt_tokens: 2, cost: 0.3 }]);
   });
 
+  it('stay cut short where the client’s arguments were', () => {
+    const cut = [chunk({ tool_calls: [call(0, 'lookup', '{"ci')] }), chunk({}, 'length')];
+    expect(take(cut).all.at(-1)?.choices?.[0]?.finish_reason).toBe('length');
+    const odd = [chunk({ tool_calls: [call(0, 'lookup', '{}')] }), chunk({}, 'stop')];
+    expect(take(odd).all.at(-1)?.choices?.[0]?.finish_reason).toBe('tool_calls');
+  });
+
+  it('take the last of running totals for a step’s usage', () => {
+    const totals = [1, 2, 3].map((prompt_tokens) => chunk({ content: 'x' }, null, { usage: { prompt_tokens } }));
+    expect(take(totals, totals).all.at(-1)?.usage).toEqual({ prompt_tokens: 6 });
+  });
+
+  it('tell calls apart by their ids where all have the number 0', () => {
+    const calls = ['weather', 'lookup', 'search'].map((name) => ({ ...call(0, name, '{}'), id: `id_${name}` }));
+    expect(callsIn(take(calls.map((one) => chunk({ tool_calls: [one] }))).all)).toMatchObject([
+      { index: 0, function: { name: 'lookup' } },
+      { index: 1, function: { name: 'search' } },
+    ]);
+  });
+
   it('end with `length` where a bound stopped the turn after the gateway’s own tools', () => {
     const { all } = take([chunk({ tool_calls: [call(0, 'weather', '{}')] }), chunk({}, 'tool_calls')]);
     expect(all).toHaveLength(1);
