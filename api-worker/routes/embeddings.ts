@@ -14,6 +14,7 @@ import { serve } from './serve.ts';
 export async function embeddings(c: AppContext): Promise<Response> {
   const { text, body: request } = await readBodyAndText(c, EmbeddingsRequest);
   if (isTier(request.model)) throw tierOfChatModels(request.model);
+  if (request.models != null) throw oneModel();
   const bytes = new TextEncoder().encode(text).byteLength;
   // Inputs that are objects hold images and the like, which may become any number of tokens.
   const objects = Array.isArray(request.input) && request.input.some((input) => isObject(input));
@@ -59,5 +60,13 @@ function tierOfChatModels(tier: string): ApiError {
     message: `The tier '${tier}' stands for chat models. Name a model for embeddings, such as 'openai/text-embedding-3-small'.`,
     param: 'model',
     code: 'invalid_value',
+  });
+}
+
+function oneModel(): ApiError {
+  return new ApiError(400, {
+    message: "Unsupported parameter: 'models'. Vectors of one model say nothing beside those of another.",
+    param: 'models',
+    code: 'unsupported_parameter',
   });
 }

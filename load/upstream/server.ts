@@ -46,8 +46,11 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Simu
   const sim: Sim = { options, account: new Account(), posthog: new PostHogAccount() };
   const server = createServer((request, response) => {
     handle(sim, request, response).catch((error: Error) => {
-      if (!response.headersSent) sendJson(response, 500, errorBody(500, error.message));
-      else response.destroy();
+      // It trips over what is not of the type that it should be, where the real one refuses it.
+      const malformed = error instanceof TypeError || error instanceof RangeError;
+      if (response.headersSent) response.destroy();
+      else if (malformed) sendJson(response, 400, errorBody(400, 'The request is malformed'));
+      else sendJson(response, 500, errorBody(500, error.message));
     });
   });
   // A gateway that reuses a connection just when it is closed sees a network error that no provider caused.

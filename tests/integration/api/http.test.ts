@@ -27,6 +27,21 @@ describe('every answer', () => {
   });
 });
 
+describe('a body that is nested too deep', () => {
+  it.each(['[', '{"x":'])('of %s is refused, one that is not too deep is not', async (open) => {
+    const body = (levels: number) => {
+      const close = open === '[' ? ']' : '}';
+      const inner = `${open.repeat(levels)}1${close.repeat(levels)}`;
+      return `${JSON.stringify(HELLO).slice(0, -1)},"deep":${inner}}`;
+    };
+    expect((await chat(key, body(199))).status).toBe(200);
+    for (const levels of [200, 100_000]) {
+      const answer = await chat(key, body(levels));
+      expect([answer.status, errorOf(answer).code]).toEqual([400, 'invalid_json']);
+    }
+  });
+});
+
 describe('CORS', () => {
   const preflight = (origin: string) =>
     call('/v1/chat/completions', {

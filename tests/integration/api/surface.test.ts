@@ -284,6 +284,7 @@ describe('POST /v1/embeddings', () => {
   it.each([
     [{ model: undefined }, 'model', 'missing_required_parameter'],
     [{ model: 'premium' }, 'model', 'invalid_value'],
+    [{ models: ['qwen/qwen3-embedding-8b'] }, 'models', 'unsupported_parameter'],
     [{ input: '' }, 'input', 'string_below_min_length'],
     [{ input: [] }, 'input', 'empty_array'],
     [{ encoding_format: 'hex' }, 'encoding_format', 'invalid_value'],
