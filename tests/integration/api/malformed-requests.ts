@@ -158,7 +158,8 @@ const headerText = fc.oneof(
     '"',
     '=?utf-8?q?=C3?=',
   ),
-  fc.string({ unit: fc.integer({ min: 0x20, max: 0xff }).map((code) => String.fromCharCode(code)), maxLength: 40 }),
+  // Bytes above 127 come from the list above alone: the runtime prints a warning for each such header.
+  fc.string({ maxLength: 40 }),
   fc.integer({ min: 200, max: 4_000 }).map((length) => 'k'.repeat(length)),
 );
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
+import { answerClient } from '../../../api-worker/upstream/answer-client.ts';
 import type { Candidate } from '../../../api-worker/upstream/candidates.ts';
 import { Circuits } from '../../../api-worker/upstream/circuits.ts';
 import { delayBefore, failover, type UpstreamRequest } from '../../../api-worker/upstream/failover.ts';
@@ -221,5 +222,41 @@ describe('failover', () => {
     expect(failure.kind).toBe('circuit_open');
     expect(failure.retryAfterMs).toBeGreaterThan(25_000);
     expect(called).toEqual(['b']);
+  });
+
+  it('tells of its own attempts, not of those of steps before it', async () => {
+    const before = request({ a: [refuses(503), answers] });
+    await failover(before.made);
+    const { made } = request({ b: [refuses(400)] }, { journal: before.made.journal });
+    expect((await failureOf(failover(made))).status).toBe(400);
+  });
+});
+
+describe('an answer that nobody wants any more', () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it('is no fault of its model, though whoever reads along could still be told', async () => {
+    const leaving = new AbortController();
+    const streams = (signal: AbortSignal) => {
+      const readable = new ReadableStream({
+        type: 'bytes',
+        start(controller) {
+          controller.enqueue(new TextEncoder().encode('data: {"id":"x","choices":[]}\n\n'));
+          signal.addEventListener('abort', () => controller.error(new Error('aborted')));
+        },
+      });
+      return Promise.resolve(new Response(readable, { headers: { 'content-type': 'text/event-stream' } }));
+    };
+    const { made } = request({ a: [streams] }, { streamed: true, signal: leaving.signal });
+    const report = vi.spyOn(made.circuits, 'report');
+    const { response, ending } = await answerClient({ ...made, requestedModel: 'a', resume: null });
+    const reading = response.text().catch(() => '');
+    leaving.abort(new AttemptFailure('client_left'));
+    expect(await ending).toMatchObject({ end: 'client_left' });
+    expect(made.journal.attempts).toMatchObject([{ failure: { kind: 'client_left' } }]);
+    expect(report).not.toHaveBeenCalled();
+    await reading;
   });
 });
