@@ -78,13 +78,12 @@ export async function serve(c: AppContext, job: Job): Promise<Response> {
 }
 
 function askedOf(c: AppContext, { request, streamed, messageCount, text }: Job, { privacy }: GatewayOptions): Asked {
-  const { env, principal } = { env: c.env, principal: c.var.principal };
   return {
     streamed,
     messageCount,
     conversationId: conversationOf(c, request),
     // Whoever of the three wants it: none can take it from the others.
-    isPrivate: privacy === true || principal.privacy || env.PRIVACY_MODE === 'true',
+    isPrivate: privacy === true || c.var.principal.privacy || c.env.PRIVACY_MODE === 'true',
     input: text,
   };
 }
