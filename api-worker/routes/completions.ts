@@ -17,9 +17,9 @@ export async function completions(c: AppContext): Promise<Response> {
   const bytes = prompts.map((prompt) => new TextEncoder().encode(prompt).byteLength);
   const longest = Math.max(...bytes);
   const all = bytes.reduce((sum, one) => sum + one, 0);
-  // Whatever else a request says may become prompt, too: tools, schemas.
+  // Whatever else a request says may become prompt, too, such as a schema.
   const beside = new TextEncoder().encode(text).byteLength - all;
-  const serverTools = request.plugins != null || request.web_search_options != null || request.tools != null;
+  const serverTools = request.plugins != null || request.web_search_options != null;
   // Loaded by those who use it: it is many times as large as all the rest.
   const { textCompletions } = await import('../agent/text-completions.ts');
   return serve(c, {
@@ -63,7 +63,11 @@ function promptsOf({ prompt }: CompletionsRequest): string[] {
   });
 }
 
-function refuseUnsupported({ suffix, best_of, logprobs, n }: CompletionsRequest, calls: number): void {
+/** A chat's: calls of tools would have no place in the answer, and messages none in the request. */
+const CHAT_ONLY = ['messages', 'tools', 'tool_choice', 'functions', 'function_call'] as const;
+
+function refuseUnsupported(request: CompletionsRequest, calls: number): void {
+  const { suffix, best_of, logprobs, n } = request;
   const refuse = (param: string, why: string): never => {
     throw new ApiError(400, {
       message: `Unsupported parameter: '${param}'. ${why}`,
@@ -71,6 +75,8 @@ function refuseUnsupported({ suffix, best_of, logprobs, n }: CompletionsRequest,
       code: 'unsupported_parameter',
     });
   };
+  const chats = CHAT_ONLY.find((name) => request[name] != null);
+  if (chats !== undefined) refuse(chats, 'Use /v1/chat/completions for that.');
   if (suffix != null && suffix !== '') refuse('suffix', 'Chat models do not insert text.');
   if (logprobs != null) refuse('logprobs', 'Use /v1/chat/completions for log probabilities.');
   if (best_of != null && best_of > (n ?? 1)) refuse('best_of', "Only as many choices are made as 'n' asks for.");

@@ -42,7 +42,7 @@ describe('analytics are told', () => {
     ['/v1/chat/completions', {}],
     ['/v1/chat/completions', { stream: true }],
     ['/v1/chat/completions', { tools: [{ type: 'gateway:calculator' }], tool_choice: 'none', stream: true }],
-    ['/v1/completions', { prompt: SECRET }],
+    ['/v1/completions', { messages: undefined, prompt: SECRET }],
     ['/v1/responses', { input: SECRET, stream: true }],
     ['/v1/embeddings', { model: 'openai/text-embedding-3-small', input: [SECRET] }],
   ])('what was asked and answered at %s: %j', async (path, fields) => {

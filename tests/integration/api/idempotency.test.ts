@@ -57,7 +57,7 @@ describe('a request that is repeated under its idempotency key', () => {
     ]);
     const elsewhere = await post('/v1/completions', key, HELLO, { 'idempotency-key': name });
     expect(elsewhere.status).toBe(400);
-    const same = { ...HELLO, prompt: 'x', input: 'x' };
+    const same = { model: HELLO.model, prompt: 'x', input: 'x' };
     const second = newIdempotencyKey();
     await post('/v1/completions', key, same, { 'idempotency-key': second });
     expect((await post('/v1/responses', key, same, { 'idempotency-key': second })).status).toBe(409);

@@ -106,6 +106,10 @@ describe('POST /v1/completions', () => {
     [{ prompt: 'x', suffix: 'y' }, 'suffix', 'unsupported_parameter'],
     [{ prompt: 'x', best_of: 2 }, 'best_of', 'unsupported_parameter'],
     [{ prompt: 'x', logprobs: 1 }, 'logprobs', 'unsupported_parameter'],
+    [{ prompt: 'x', tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools', 'unsupported_parameter'],
+    [{ prompt: 'x', tools: {} }, 'tools', 'unsupported_parameter'],
+    [{ prompt: 'x', functions: [{ name: 'f' }] }, 'functions', 'unsupported_parameter'],
+    [{ prompt: 'x', messages: [] }, 'messages', 'unsupported_parameter'],
     [{ prompt: Array(20).fill('x'), n: 2 }, 'n', 'integer_above_max_value'],
     [{}, 'prompt', 'missing_required_parameter'],
   ])('refuses what chat models cannot do: %j', async (body, param, code) => {
@@ -131,9 +135,9 @@ describe('POST /v1/completions', () => {
 
   it('reserves what stands beside its prompts, too', async () => {
     const poor = await createKey('completer-of-much', { limits: { budget_month_nano_usd: 2_000_000 } });
-    const tools = [{ type: 'function', function: { name: 'x', description: 'x'.repeat(20_000) } }];
+    const response_format = { type: 'text', description: 'x'.repeat(20_000) };
     expect((await complete({ prompt: 'x', max_tokens: 10 }, {}, poor)).status).toBe(200);
-    expect((await complete({ prompt: 'x', max_tokens: 10, tools }, {}, poor)).status).toBe(429);
+    expect((await complete({ prompt: 'x', max_tokens: 10, response_format }, {}, poor)).status).toBe(429);
     expect((await complete({ prompt: 'x', max_tokens: 10, web_search_options: {} }, {}, poor)).status).toBe(429);
   });
 
