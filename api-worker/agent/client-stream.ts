@@ -1,4 +1,6 @@
+import { TRANSCRIPT_BYTES } from '../metering/transcript.ts';
 import { keepAlive } from '../upstream/keep-alive.ts';
+import { write } from '../upstream/relay.ts';
 import { DONE, eventOf } from '../upstream/sse.ts';
 
 const QUIET_MS = 10_000;
@@ -15,7 +17,8 @@ export class ClientStream {
   readonly #onLeft: () => void;
   #quiet: ReturnType<typeof setTimeout>;
   #last: Promise<unknown> = Promise.resolve();
-  #events: string[] = [];
+  #events: string[] | null = [];
+  #chars = 0;
   /** Whether anything was told. */
   begins = false;
   /** When the first event was told, Unix ms; null: none was. */
@@ -39,16 +42,18 @@ export class ClientStream {
     return this.#begun.promise;
   }
 
-  /** All events that were told, as they were written. */
-  get text(): string {
-    return this.#events.join('');
+  /** All events that were told, as they were written; null: more than is kept of a transcript. */
+  get text(): string | null {
+    return this.#events?.join('') ?? null;
   }
 
   /** Tells an event. Resolves when the client has taken it, or has left. */
   event(data: object | typeof DONE): Promise<void> {
     this.firstEventAt ??= Date.now();
     const event = eventOf(typeof data === 'string' ? data : JSON.stringify(data));
-    this.#events.push(event);
+    this.#chars += event.length;
+    if (this.#chars > TRANSCRIPT_BYTES) this.#events = null;
+    this.#events?.push(event);
     return this.#write(encoder.encode(event));
   }
 
@@ -70,17 +75,7 @@ export class ClientStream {
   }
 
   #write(bytes: Uint8Array): Promise<void> {
-    return this.#tell(async () => {
-      const writer = this.#writable.getWriter();
-      try {
-        await writer.write(bytes);
-        return true;
-      } catch {
-        return false;
-      } finally {
-        writer.releaseLock();
-      }
-    });
+    return this.#tell(() => write(this.#writable, bytes));
   }
 
   /** One after the other, for a stream has one writer at a time. */

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { between, integer, labels, loose, streamOptions, text, whoAnswers } from './request-fields.ts';
 
-/** Each choice is a chat completion of its own. */
-export const CHOICES_MAX = 32;
+/** Each choice is a chat completion of its own, with a transcript of up to 4 MB: all must fit into an isolate. */
+export const CHOICES_MAX = 16;
 
 /** Prompts as text; the two forms as tokens are known, to be refused by name. */
 const prompt = z.union([
