@@ -1,4 +1,4 @@
-import { DONE, dataOf, wholeEvents } from '../upstream/sse.ts';
+import { DONE, dataOf, jsonOf, wholeEvents } from '../upstream/sse.ts';
 
 /** As the upstream tells it, in whatever detail. */
 export type Usage = Record<string, unknown>;
@@ -52,15 +52,6 @@ export function chunksOf(text: string): Chunk[] {
   const { events, rest } = wholeEvents(text);
   return [...events, rest].flatMap((event) => {
     const data = dataOf(event);
-    return data === '' || data === DONE ? [] : (parse<Chunk>(data) ?? []);
+    return data === '' || data === DONE ? [] : (jsonOf<Chunk>(data) ?? []);
   });
-}
-
-/** The JSON of a text; null: it is none. */
-export function parse<T>(text: string): T | null {
-  try {
-    return JSON.parse(text) as T;
-  } catch {
-    return null;
-  }
 }

@@ -1,5 +1,5 @@
+import { jsonOf } from '../upstream/sse.ts';
 import type { Chunk, Completion, ToolCallDelta } from './chunks.ts';
-import { parse } from './chunks.ts';
 
 /**
  * Answers as the SDK is given them: what it needs to go on, and nothing that its schemas might refuse,
@@ -14,7 +14,7 @@ export function originalOf(raw: unknown): Chunk {
 
 /** An event's data for the SDK; null: it is no chunk. */
 export function reducedChunk(data: string): string | null {
-  const chunk = parse<Chunk>(data);
+  const chunk = jsonOf<Chunk>(data);
   if (typeof chunk !== 'object' || chunk === null) return null;
   const { choices } = chunk;
   const [choice] = Array.isArray(choices) ? choices : [];
@@ -36,7 +36,7 @@ export function reducedChunk(data: string): string | null {
 
 /** A completion for the SDK. */
 export function reducedCompletion(json: string): string {
-  const completion = parse<Completion>(json) ?? {};
+  const completion = jsonOf<Completion>(json) ?? {};
   const [choice] = completion.choices ?? [];
   const { content, tool_calls } = choice?.message ?? {};
   const message = { role: 'assistant', content: textOf(content), ...callsOf(tool_calls) };

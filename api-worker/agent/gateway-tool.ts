@@ -7,8 +7,6 @@ interface ToolRun {
   env: Env;
   /** Aborted when the turn is over, for whatever reason. */
   signal: AbortSignal;
-  /** Unix ms. */
-  now(): number;
 }
 
 /** A tool that the gateway runs itself. */
@@ -41,7 +39,7 @@ export function gatewayTool<Input extends z.ZodObject>(definition: Definition<In
         inputSchema: input as z.ZodObject,
         execute: (given: unknown, { abortSignal }) =>
           // The SDK has parsed it by the schema.
-          run(given as z.infer<Input>, { env, signal: abortSignal ?? new AbortController().signal, now: Date.now }),
+          run(given as z.infer<Input>, { env, signal: abortSignal ?? new AbortController().signal }),
       }),
   };
 }

@@ -1,13 +1,12 @@
 import { ApiError } from '../http/errors.ts';
 import type { GatewayTool } from './gateway-tool.ts';
+import { GATEWAY, gatewayNameOf } from './tool-name.ts';
 import { calculator } from './tools/calculator.ts';
 import { currentTime } from './tools/current-time.ts';
 import { weather } from './tools/weather.ts';
 
 /** All tools that the gateway runs. */
 const GATEWAY_TOOLS: readonly GatewayTool[] = [calculator, currentTime, weather];
-
-const PREFIX = 'gateway:';
 
 /** Tools as a request names them. */
 interface RequestedTool {
@@ -23,8 +22,9 @@ interface RequestedTool {
 export function gatewayToolsOf(tools: readonly RequestedTool[]): GatewayTool[] {
   const asked = new Set<GatewayTool>();
   for (const [n, { type }] of tools.entries()) {
-    if (!type.startsWith(PREFIX)) continue;
-    const found = GATEWAY_TOOLS.find(({ name }) => type === PREFIX + name);
+    const asksFor = gatewayNameOf(type);
+    if (asksFor === null) continue;
+    const found = GATEWAY_TOOLS.find(({ name }) => name === asksFor);
     if (!found) throw unknownTool(type, `tools[${n}].type`);
     asked.add(found);
   }
@@ -42,13 +42,8 @@ export function gatewayToolsOf(tools: readonly RequestedTool[]): GatewayTool[] {
   return [...asked];
 }
 
-/** Whether a tool is one of the gateway's, and its name; null: it is the client's. */
-export function gatewayNameOf(type: string): string | null {
-  return type.startsWith(PREFIX) ? type.slice(PREFIX.length) : null;
-}
-
 function unknownTool(type: string, param: string): ApiError {
-  const known = GATEWAY_TOOLS.map(({ name }) => `'${PREFIX}${name}'`).join(', ');
+  const known = GATEWAY_TOOLS.map(({ name }) => `'${GATEWAY}${name}'`).join(', ');
   return new ApiError(400, {
     message: `Invalid value for '${param}': '${type.slice(0, 64)}'. The gateway's tools are: ${known}.`,
     param,

@@ -1,4 +1,5 @@
-import { type Completion, chunksOf, parse } from './chunks.ts';
+import { jsonOf } from '../upstream/sse.ts';
+import { type Completion, chunksOf } from './chunks.ts';
 
 type Detail = Record<string, unknown>;
 
@@ -10,7 +11,7 @@ const PIECES = ['text', 'summary', 'data'];
  * pieces of one block are joined, the blocks stay in order.
  */
 export function reasoningDetailsOf(transcript: string, streamed: boolean): Detail[] {
-  if (!streamed) return parse<Completion>(transcript)?.choices?.[0]?.message?.reasoning_details ?? [];
+  if (!streamed) return jsonOf<Completion>(transcript)?.choices?.[0]?.message?.reasoning_details ?? [];
   const blocks: Detail[] = [];
   for (const { choices } of chunksOf(transcript)) {
     for (const detail of choices?.[0]?.delta?.reasoning_details ?? []) {

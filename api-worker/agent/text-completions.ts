@@ -1,7 +1,8 @@
 import { generateText, experimental_streamTextLowMemory as streamTextOnce } from 'ai';
 import type { UpstreamRequest } from '../upstream/failover.ts';
 import { AttemptFailure, refusal } from '../upstream/failure.ts';
-import { type Chunk, type Completion, parse, type Usage } from './chunks.ts';
+import { jsonOf } from '../upstream/sse.ts';
+import type { Chunk, Completion, Usage } from './chunks.ts';
 import type { ClientStream } from './client-stream.ts';
 import { originalOf } from './for-the-sdk.ts';
 import { type Answering, answerStreamed, answerWhole, bounded, failureOf, unreadable } from './lane.ts';
@@ -65,7 +66,7 @@ class TextCompletions {
       await generateText(this.#call(steps, prompt)).catch((error: unknown) => {
         throw failureOf(this.#bounded.signal, steps, error);
       });
-      const completion = parse<Completion>((await steps.transcripts())[0] ?? '') ?? {};
+      const completion = jsonOf<Completion>((await steps.transcripts())[0] ?? '') ?? {};
       this.#note(completion);
       if (completion.usage) this.#usages.push(completion.usage);
       const [choice] = completion.choices ?? [];

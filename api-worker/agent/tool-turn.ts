@@ -13,12 +13,14 @@ import { ApiError } from '../http/errors.ts';
 import type { Candidate } from '../upstream/candidates.ts';
 import type { UpstreamRequest } from '../upstream/failover.ts';
 import { type AttemptFailure, refusal } from '../upstream/failure.ts';
-import { type Chunk, type Completion, parse } from './chunks.ts';
+import { jsonOf } from '../upstream/sse.ts';
+import type { Chunk, Completion } from './chunks.ts';
 import type { ClientStream } from './client-stream.ts';
 import { originalOf } from './for-the-sdk.ts';
 import type { GatewayTool } from './gateway-tool.ts';
-import { gatewayNameOf, gatewayToolsOf } from './gateway-tools.ts';
+import { gatewayToolsOf } from './gateway-tools.ts';
 import { type Answering, answerStreamed, answerWhole, bounded, failureOf } from './lane.ts';
+import { gatewayNameOf } from './tool-name.ts';
 import { TurnChunks } from './turn-chunks.ts';
 import { turnCompletion } from './turn-completion.ts';
 import { type BodyOfStep, UpstreamSteps } from './upstream-steps.ts';
@@ -104,7 +106,7 @@ class Turn {
       await generateText(this.#call()).catch((error: unknown) => {
         throw this.#failureOf(error);
       });
-      const completions = (await this.#steps.transcripts()).flatMap((json) => parse<Completion>(json) ?? []);
+      const completions = (await this.#steps.transcripts()).flatMap((json) => jsonOf<Completion>(json) ?? []);
       const { model, firstEventAt } = this.#answered();
       return { body: turnCompletion(completions, this.#names), model, firstEventAt, repeatable: false };
     } finally {

@@ -46,6 +46,15 @@ export function unavailable(message: string, cause?: unknown, retryAfterMs = 1_0
   return new ApiError(503, { message, code: 'service_unavailable', cause, headers: retryAfter(retryAfterMs) });
 }
 
+/** 400 for a parameter that cannot be had here; `why` says what to do instead. */
+export function unsupported(param: string, why: string): ApiError {
+  return new ApiError(400, {
+    message: `Unsupported parameter: '${param}'. ${why}`,
+    param,
+    code: 'unsupported_parameter',
+  });
+}
+
 /** When trying again makes sense, in both of the headers that the official SDKs read. */
 export function retryAfter(ms: number): Record<string, string> {
   return { 'retry-after': String(Math.ceil(ms / 1000)), 'retry-after-ms': String(Math.ceil(ms)) };

@@ -1,3 +1,4 @@
+import { gatewayNameOf } from '../agent/tool-name.ts';
 import type { Amounts } from '../upstream/cost-bound.ts';
 import type { Needs } from '../upstream/needs.ts';
 import type { ChatRequest } from './chat-request.ts';
@@ -97,11 +98,8 @@ export function mediaOf({ messages }: ChatRequest, text: string): Media {
 }
 
 function usesServerTools({ plugins, web_search_options, tools }: ChatRequest): boolean {
-  const run = (tools ?? []).some(({ type }) => type !== 'function' && type !== 'custom' && !isGatewayTool(type));
+  const run = (tools ?? []).some(
+    ({ type }) => type !== 'function' && type !== 'custom' && gatewayNameOf(type) === null,
+  );
   return run || plugins != null || web_search_options != null;
-}
-
-/** Whether a tool is one that the gateway runs itself. */
-export function isGatewayTool(type: string): boolean {
-  return type.startsWith('gateway:');
 }

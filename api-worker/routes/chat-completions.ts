@@ -1,8 +1,9 @@
+import { gatewayNameOf } from '../agent/tool-name.ts';
 import type { AppContext } from '../env.ts';
 import { readBodyAndText } from '../http/input.ts';
 import { answerClient } from '../upstream/answer-client.ts';
 import type { Candidate } from '../upstream/candidates.ts';
-import { type Asked, isGatewayTool, likelyTokens, mediaOf, mostAmounts, needsOf } from './chat-amounts.ts';
+import { type Asked, likelyTokens, mediaOf, mostAmounts, needsOf } from './chat-amounts.ts';
 import { bodyFor } from './chat-body.ts';
 import { ChatRequest } from './chat-request.ts';
 import { chatResume } from './chat-resume.ts';
@@ -31,7 +32,7 @@ export async function chatCompletions(c: AppContext): Promise<Response> {
     bodyFor: (candidate) => bodyFor(text, request, candidate, maxTokensDefault),
     representative: request.provider == null && request.route == null,
   };
-  if (request.tools?.some(({ type }) => isGatewayTool(type))) {
+  if (request.tools?.some(({ type }) => gatewayNameOf(type) !== null)) {
     // Loaded by those who use it: it is many times as large as all the rest.
     const { toolTurn } = await import('../agent/tool-turn.ts');
     const bodyWith = (candidate: Candidate, fields: Record<string, unknown>) =>

@@ -7,7 +7,8 @@ export const CHOICES_MAX = 16;
 /** Prompts as text; the two forms as tokens are known, to be refused by name. */
 const prompt = z.union([
   text,
-  z.array(text).min(1).max(CHOICES_MAX),
+  // How many there may be depends on `n`: completions.ts.
+  z.array(text).min(1),
   z.array(z.int()).min(1),
   z.array(z.array(z.int())).min(1),
 ]);

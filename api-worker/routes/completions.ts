@@ -1,5 +1,5 @@
 import type { AppContext } from '../env.ts';
-import { ApiError } from '../http/errors.ts';
+import { ApiError, unsupported } from '../http/errors.ts';
 import { readBodyAndText } from '../http/input.ts';
 import { TEMPLATE_TOKENS, USUAL_OUTPUT } from './chat-amounts.ts';
 import { bodyFor } from './chat-body.ts';
@@ -68,18 +68,12 @@ const CHAT_ONLY = ['messages', 'tools', 'tool_choice', 'functions', 'function_ca
 
 function refuseUnsupported(request: CompletionsRequest, calls: number): void {
   const { suffix, best_of, logprobs, n } = request;
-  const refuse = (param: string, why: string): never => {
-    throw new ApiError(400, {
-      message: `Unsupported parameter: '${param}'. ${why}`,
-      param,
-      code: 'unsupported_parameter',
-    });
-  };
   const chats = CHAT_ONLY.find((name) => request[name] != null);
-  if (chats !== undefined) refuse(chats, 'Use /v1/chat/completions for that.');
-  if (suffix != null && suffix !== '') refuse('suffix', 'Chat models do not insert text.');
-  if (logprobs != null) refuse('logprobs', 'Use /v1/chat/completions for log probabilities.');
-  if (best_of != null && best_of > (n ?? 1)) refuse('best_of', "Only as many choices are made as 'n' asks for.");
+  if (chats !== undefined) throw unsupported(chats, 'Use /v1/chat/completions for that.');
+  if (suffix != null && suffix !== '') throw unsupported('suffix', 'Chat models do not insert text.');
+  if (logprobs != null) throw unsupported('logprobs', 'Use /v1/chat/completions for log probabilities.');
+  if (best_of != null && best_of > (n ?? 1))
+    throw unsupported('best_of', "Only as many choices are made as 'n' asks for.");
   if (calls > CHOICES_MAX) {
     throw new ApiError(400, {
       message: `Invalid 'n': the prompts times 'n' make ${calls} choices. At most ${CHOICES_MAX} are made at once.`,

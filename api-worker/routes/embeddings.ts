@@ -1,5 +1,5 @@
 import type { AppContext } from '../env.ts';
-import { ApiError } from '../http/errors.ts';
+import { ApiError, unsupported } from '../http/errors.ts';
 import { readBodyAndText } from '../http/input.ts';
 import { answerClient } from '../upstream/answer-client.ts';
 import { isTier } from '../upstream/candidates.ts';
@@ -14,7 +14,9 @@ import { serve } from './serve.ts';
 export async function embeddings(c: AppContext): Promise<Response> {
   const { text, body: request } = await readBodyAndText(c, EmbeddingsRequest);
   if (isTier(request.model)) throw tierOfChatModels(request.model);
-  if (request.models != null) throw oneModel();
+  if (request.models != null) {
+    throw unsupported('models', 'Vectors of one model say nothing beside those of another.');
+  }
   const bytes = new TextEncoder().encode(text).byteLength;
   // Inputs that are objects hold images and the like, which may become any number of tokens.
   const objects = Array.isArray(request.input) && request.input.some((input) => isObject(input));
@@ -60,13 +62,5 @@ function tierOfChatModels(tier: string): ApiError {
     message: `The tier '${tier}' stands for chat models. Name a model for embeddings, such as 'openai/text-embedding-3-small'.`,
     param: 'model',
     code: 'invalid_value',
-  });
-}
-
-function oneModel(): ApiError {
-  return new ApiError(400, {
-    message: "Unsupported parameter: 'models'. Vectors of one model say nothing beside those of another.",
-    param: 'models',
-    code: 'unsupported_parameter',
   });
 }

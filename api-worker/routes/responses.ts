@@ -1,10 +1,10 @@
+import { gatewayNameOf } from '../agent/tool-name.ts';
 import type { AppContext } from '../env.ts';
-import { ApiError } from '../http/errors.ts';
+import { unsupported } from '../http/errors.ts';
 import { readBodyAndText } from '../http/input.ts';
 import { answerClient } from '../upstream/answer-client.ts';
 import type { Candidate } from '../upstream/candidates.ts';
 import { withFields } from '../upstream/request-body.ts';
-import { isGatewayTool } from './chat-amounts.ts';
 import { likelyTokensOf, mediaOfItems, mostAmountsOf, needsOfResponse } from './responses-amounts.ts';
 import { ResponsesRequest } from './responses-request.ts';
 import { serve } from './serve.ts';
@@ -53,19 +53,13 @@ function bodyFor(
 }
 
 function refuseStateful({ previous_response_id, conversation, background, tools }: ResponsesRequest): void {
-  const refuse = (param: string, instead: string): never => {
-    throw new ApiError(400, {
-      message: `Unsupported parameter: '${param}'. ${instead}`,
-      param,
-      code: 'unsupported_parameter',
-    });
-  };
   if (previous_response_id != null) {
-    refuse('previous_response_id', 'Responses are not kept: send the whole conversation as input.');
+    throw unsupported('previous_response_id', 'Responses are not kept: send the whole conversation as input.');
   }
-  if (conversation != null) refuse('conversation', 'Conversations are not kept: send the whole conversation as input.');
-  if (background === true) refuse('background', 'Responses are not kept: stream the response instead.');
-  if (tools?.some(({ type }) => isGatewayTool(type))) {
-    refuse('tools', 'Tools of the gateway are run by /v1/chat/completions.');
+  if (conversation != null)
+    throw unsupported('conversation', 'Conversations are not kept: send the whole conversation as input.');
+  if (background === true) throw unsupported('background', 'Responses are not kept: stream the response instead.');
+  if (tools?.some(({ type }) => gatewayNameOf(type) !== null)) {
+    throw unsupported('tools', 'Tools of the gateway are run by /v1/chat/completions.');
   }
 }

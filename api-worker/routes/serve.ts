@@ -69,8 +69,9 @@ export async function serve(c: AppContext, job: Job): Promise<Response> {
       ? await giveAgain(c, job, asked, answerAgain(claim.replay))
       : await answerAnew(c, job, asked, options, claim !== null);
     response.headers.set('openai-processing-ms', String(Date.now() - c.var.arrivedAt));
+    if (!claim) return response;
     const whole = ending.then((ended) => !('failure' in ended) && ended.end === 'complete');
-    return claim ? claim.keep(response, whole) : response;
+    return claim.keep(response, whole);
   } catch (error) {
     claim?.release();
     throw error;

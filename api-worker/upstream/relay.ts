@@ -1,7 +1,7 @@
 import { meter } from '../metering/usage.ts';
 import type { Answer } from './attempt.ts';
 import { AttemptFailure } from './failure.ts';
-import { DONE, dataOf, wholeEvents } from './sse.ts';
+import { DONE, dataOf, jsonOf, wholeEvents } from './sse.ts';
 import { errorEvent } from './stream-errors.ts';
 
 /** How a relayed answer ended. */
@@ -54,7 +54,7 @@ export async function relay(
 function mayBeOverlooked(transcript: string): boolean {
   const { events, rest } = wholeEvents(transcript);
   return ![...events, rest].some((event) => {
-    const told = jsonOf(dataOf(event)) as { error?: unknown; choices?: unknown; type?: unknown } | null;
+    const told = jsonOf<{ error?: unknown; choices?: unknown; type?: unknown }>(dataOf(event));
     return told && ((told.error && told.choices === undefined) || /^(error|response\.failed)$/.test(String(told.type)));
   });
 }
@@ -109,13 +109,4 @@ function endsWhole(transcript: string, streamed: boolean): boolean {
   if (last === DONE) return true;
   const { finish_reason, usage_source } = meter(transcript, true).fields;
   return jsonOf(last) !== null && (finish_reason !== null || usage_source === 'provider');
-}
-
-/** A text's JSON; null: it is none. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -33,3 +33,12 @@ export function eventOf(data: string): string {
 export function headerSafe(model: string): string {
   return encodeURI(model.toWellFormed());
 }
+
+/** The JSON of an event's data; null: it is none. */
+export function jsonOf<T>(data: string): T | null {
+  try {
+    return JSON.parse(data) as T;
+  } catch {
+    return null;
+  }
+}

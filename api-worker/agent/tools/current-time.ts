@@ -7,8 +7,8 @@ export const currentTime = gatewayTool({
   input: z.object({
     time_zone: z.string().max(64).default('UTC').describe('An IANA name such as Europe/Zurich.'),
   }),
-  async run({ time_zone }, { now }) {
-    const date = new Date(now());
+  async run({ time_zone }) {
+    const date = new Date();
     const parts = { dateStyle: 'full', timeStyle: 'long', timeZone: time_zone } as const;
     return { utc: date.toISOString(), time_zone, local: new Intl.DateTimeFormat('en-GB', parts).format(date) };
   },

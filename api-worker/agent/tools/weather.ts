@@ -3,7 +3,7 @@ import { gatewayTool } from '../gateway-tool.ts';
 
 /** For both calls together. */
 const TIMEOUT_MS = 5_000;
-const FOUND = z.object({
+const Found = z.object({
   results: z
     .array(z.object({ name: z.string(), country: z.string().optional(), latitude: z.number(), longitude: z.number() }))
     .default([]),
@@ -41,7 +41,7 @@ export const weather = gatewayTool({
   input: z.object({ city: z.string().min(1).max(128).describe('A place, such as Zürich or Paris, Texas.') }),
   async run({ city }, { env, signal }) {
     const inTime = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const { results } = FOUND.parse(
+    const { results } = Found.parse(
       await read(`${env.WEATHER_GEOCODING_URL}/v1/search?count=1&format=json&name=${encodeURIComponent(city)}`, inTime),
     );
     const [place] = results;
