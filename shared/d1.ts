@@ -27,10 +27,11 @@ export function d1Trouble(error: unknown): D1Trouble {
  * Runs idempotent statements as one transaction, again at once (three times, within a second) after
  * a transient failure.
  *
+ * @returns what each of them did when it ran last.
  * @throws what D1 threw last.
  */
-export async function runTransaction(db: D1Database, statements: D1PreparedStatement[]): Promise<void> {
-  await pRetry(() => db.batch(statements), {
+export function runTransaction(db: D1Database, statements: D1PreparedStatement[]): Promise<D1Result[]> {
+  return pRetry(() => db.batch(statements), {
     retries: 3,
     minTimeout: 20,
     maxTimeout: 300,

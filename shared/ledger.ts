@@ -1,5 +1,7 @@
-import type { UsageEvent } from './usage-event.ts';
+import { latencyBucket } from './latency.ts';
+import type { Billed } from './pricing.ts';
 
+/** The columns of a ledger row that stand in the event of the same name. */
 const COLUMNS = [
   'request_id',
   'user_id',
@@ -24,12 +26,11 @@ const COLUMNS = [
   'ttft_ms',
   'attempts',
   'created_at',
-] as const satisfies readonly (keyof UsageEvent)[];
+] as const satisfies readonly (keyof Billed['event'])[];
 
-const SUMS = [
-  'requests',
-  'errors',
-  'unpriced',
+/** The columns of a rollup that are sums over columns of the ledger, corrections included. */
+export const SUMS = [
+  'unpriced_attempts',
   'input_tokens',
   'output_tokens',
   'cached_tokens',
@@ -42,35 +43,81 @@ const SUMS = [
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
+/** The two rollups: table, column of its period, length of that in ms. */
+export const ROLLUPS = [
+  ['usage_rollups_hourly', 'hour', HOUR_MS],
+  ['usage_rollups_daily', 'day', DAY_MS],
+] as const;
+
+/** The end of every statement that adds to a rollup. */
+export const ADD_UP = `ON CONFLICT DO UPDATE SET ${['requests', 'errors', ...SUMS]
+  .map((column) => `${column} = ${column} + excluded.${column}`)
+  .join(', ')}`;
+
+const NEW = `NOT EXISTS (SELECT 1 FROM usage_logs WHERE request_id = value->>'request_id' AND adjustment = '')`;
+const MODEL = `coalesce(value->>'model', value->>'requested_model')`;
+
 /** Adds the events that the ledger does not hold yet to a rollup; must run before {@link LEDGER}. */
-function rollup(table: string, period: string, periodMs: number): string {
-  return `
-    INSERT INTO ${table} (user_id, ${period}, key_id, model, ${SUMS.join(', ')})
+const [HOURLY, DAILY] = ROLLUPS.map(
+  ([table, period, periodMs]) => `
+    INSERT INTO ${table} (user_id, ${period}, key_id, model, requests, errors, ${SUMS.join(', ')})
     SELECT value->>'user_id',
            (value->>'created_at') / ${periodMs} * ${periodMs},
            value->>'key_id',
-           coalesce(value->>'model', value->>'requested_model'),
+           ${MODEL},
            count(*),
            sum(value->>'status' >= 400 AND value->>'status' <> 499),
-           sum(value->>'cost_nano_usd' IS NULL OR value->>'unpriced_attempts' > 0),
-           ${SUMS.slice(3)
-             .map((column) => `coalesce(sum(value->>'${column}'), 0)`)
-             .join(', ')}
+           ${SUMS.map((column) => `coalesce(sum(value->>'${column}'), 0)`).join(', ')}
       FROM json_each(?1)
-     WHERE NOT EXISTS (SELECT 1 FROM usage_logs WHERE request_id = value->>'request_id')
+     WHERE ${NEW}
      GROUP BY 1, 2, 3, 4
-    ON CONFLICT DO UPDATE SET ${SUMS.map((column) => `${column} = ${column} + excluded.${column}`).join(', ')}`;
-}
+    ${ADD_UP}`,
+) as [string, string];
 
-const HOURLY = rollup('usage_rollups_hourly', 'hour', HOUR_MS);
-const DAILY = rollup('usage_rollups_daily', 'day', DAY_MS);
+/** Adds them to the histograms; must run before {@link LEDGER}, too. */
+const LATENCY = `
+  INSERT INTO usage_latency_hourly (user_id, hour, key_id, model, measure, up_to_ms, requests)
+  SELECT value->>'user_id',
+         (value->>'created_at') / ${HOUR_MS} * ${HOUR_MS},
+         value->>'key_id',
+         ${MODEL},
+         measure.column1,
+         CASE measure.column1 WHEN 'latency' THEN value->>'latency_up_to_ms' ELSE value->>'ttft_up_to_ms' END AS up_to_ms,
+         count(*)
+    FROM json_each(?1), (VALUES ('latency'), ('ttft')) AS measure
+   WHERE ${NEW} AND (measure.column1 = 'latency' OR value->>'ttft_up_to_ms' IS NOT NULL)
+   GROUP BY 1, 2, 3, 4, 5, 6
+  ON CONFLICT DO UPDATE SET requests = requests + excluded.requests`;
 
 const LEDGER = `
-  INSERT INTO usage_logs (${COLUMNS.join(', ')})
-  SELECT ${COLUMNS.map((column) => `value->>'${column}'`).join(', ')}
+  INSERT INTO usage_logs (${COLUMNS.join(', ')}, recorded_at)
+  SELECT ${COLUMNS.map((column) => `value->>'${column}'`).join(', ')}, ?2
     FROM json_each(?1)
    WHERE true
-  ON CONFLICT (request_id) DO NOTHING`;
+  ON CONFLICT DO NOTHING`;
+
+const ATTEMPT_COLUMNS = [
+  'model',
+  'generation_id',
+  'usage_source',
+  'input_tokens',
+  'output_tokens',
+  'cached_tokens',
+  'cache_write_tokens',
+  'reasoning_tokens',
+  'images',
+  'relayed',
+  'cost_nano_usd',
+  'state',
+] as const satisfies readonly (keyof Billed['attempts'][number])[];
+
+const ATTEMPTS = `
+  INSERT INTO unpriced_attempts (request_id, attempt, created_at, updated_at, ${ATTEMPT_COLUMNS.join(', ')})
+  SELECT value->>'request_id', value->>'attempt', value->>'created_at', ?2,
+         ${ATTEMPT_COLUMNS.map((column) => `value->>'${column}'`).join(', ')}
+    FROM json_each(?1)
+   WHERE true
+  ON CONFLICT DO NOTHING`;
 
 const LAST_USED = `
   UPDATE api_keys
@@ -79,14 +126,36 @@ const LAST_USED = `
    WHERE api_keys.id = used.key_id AND coalesce(api_keys.last_used_at, 0) < used.at`;
 
 /**
- * The statements that enter usage events into the ledger and its rollups: four however many events
- * there are, none for none. Run them in one `db.batch()`, which is a transaction; running them again,
- * with the same or overlapping events in any order, changes nothing more.
+ * The statements that enter requests into the ledger, its rollups and its list of unpriced attempts: five
+ * however many requests there are, six with unpriced attempts, none for none. Run them in one
+ * `db.batch()`, which is a transaction; running them again, with the same or overlapping requests in any
+ * order, changes nothing more.
+ *
+ * @param now Unix ms, when they are written.
  */
-export function ledgerStatements(db: D1Database, events: readonly UsageEvent[]): D1PreparedStatement[] {
-  if (events.length === 0) return [];
-  // An event delivered twice in one batch is new to the ledger both times: the rollups must see it once.
-  const unique = [...new Map(events.map((event) => [event.request_id, event])).values()];
-  const json = JSON.stringify(unique);
-  return [HOURLY, DAILY, LEDGER, LAST_USED].map((sql) => db.prepare(sql).bind(json));
+export function ledgerStatements(
+  db: D1Database,
+  requests: readonly Billed[],
+  now: number = Date.now(),
+): D1PreparedStatement[] {
+  if (requests.length === 0) return [];
+  // One that is delivered twice in one batch is new to the ledger both times: the rollups must see it once.
+  const unique = [...new Map(requests.map((one) => [one.event.request_id, one])).values()];
+  const json = JSON.stringify(unique.map(({ event }) => ({ ...event, ...buckets(event) })));
+  const attempts = unique.flatMap(({ event: { request_id, created_at }, attempts: list }) =>
+    list.map((one, attempt) => ({ ...one, request_id, created_at, attempt })),
+  );
+  return [
+    ...[HOURLY, DAILY, LATENCY].map((sql) => db.prepare(sql).bind(json)),
+    db.prepare(LEDGER).bind(json, now),
+    ...(attempts.length > 0 ? [db.prepare(ATTEMPTS).bind(JSON.stringify(attempts), now)] : []),
+    db.prepare(LAST_USED).bind(json),
+  ];
+}
+
+function buckets({ latency_ms, ttft_ms }: Billed['event']) {
+  return {
+    latency_up_to_ms: latencyBucket(latency_ms),
+    ttft_up_to_ms: ttft_ms === null ? null : latencyBucket(ttft_ms),
+  };
 }

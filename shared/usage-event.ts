@@ -9,9 +9,29 @@ export const USAGE_SOURCES = ['provider', 'reconciled', 'estimated', 'cache', 'u
 const text = z.string().max(512);
 const count = z.int().nonnegative();
 
+/** An upstream call that did not tell its own cost: what is known of it, for whoever prices it. */
+export const UnpricedAttempt = z.strictObject({
+  /** That answered, in the upstream's words, or that was asked. */
+  model: text.min(1),
+  /** What the upstream can be asked for it by; null: nothing. */
+  generation_id: text.nullable(),
+  /** Of its tokens: told by the provider, or made out from what it sent. */
+  usage_source: z.enum(['provider', 'estimated']),
+  input_tokens: count.nullable(),
+  output_tokens: count.nullable(),
+  cached_tokens: count.nullable(),
+  cache_write_tokens: count.nullable(),
+  reasoning_tokens: count.nullable(),
+  /** In the request. */
+  images: count,
+  /** Whether the client got any of it. */
+  relayed: z.boolean(),
+});
+export type UnpricedAttempt = z.infer<typeof UnpricedAttempt>;
+
 /**
- * What one accepted request used: the message of the usage queue and, field for field, one row of
- * the ledger (`usage_logs` in schema.sql). It carries no prompt, no completion and no key.
+ * What one accepted request used: the message of the usage queue and, priced, one row of the ledger
+ * (`usage_logs` in schema.sql). It carries no prompt, no completion and no key.
  */
 export const UsageEvent = z.strictObject({
   /** Ours, a UUIDv7: the ledger's primary key, and so what makes a redelivery harmless. */
@@ -39,12 +59,14 @@ export const UsageEvent = z.strictObject({
   cache_write_tokens: count.nullable(),
   /** Part of `output_tokens`. */
   reasoning_tokens: count.nullable(),
-  /** Of all attempts whose cost is known; null when none is. */
+  /** Of all attempts whose cost the upstream told; null when it told none. */
   cost_nano_usd: count.nullable(),
   /** Part of `cost_nano_usd`: attempts of which the client got nothing, such as hedges that lost. */
   extra_cost_nano_usd: count.default(0),
   /** Attempts that may have cost something which is not known. */
   unpriced_attempts: count.default(0),
+  /** Those of them of which enough is known to price them. */
+  unpriced: z.array(UnpricedAttempt).max(64).default([]),
   usage_source: z.enum(USAGE_SOURCES),
   /** From the request's arrival to its last byte. */
   latency_ms: count,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { Instant } from '../http/instant.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -8,14 +9,11 @@ const DEFAULT_SPAN_MS = 30 * DAY_MS;
 export const GROUPS = ['model', 'key', 'day', 'hour'] as const;
 type Group = (typeof GROUPS)[number];
 
-/** `2026-11-01` (midnight UTC) or `2026-11-01T08:30:00Z`, as Unix ms. */
-const instant = z.union([z.iso.date(), z.iso.datetime({ offset: true })]).transform((text) => Date.parse(text));
-
 /** The query of GET /usage: `start` inclusive, `end` exclusive, both widened to whole hours; `user_id`: another account, for admins. */
 export const UsageQuery = z
   .object({
-    start: instant.optional(),
-    end: instant.optional(),
+    start: Instant.optional(),
+    end: Instant.optional(),
     user_id: z.string().max(256).optional(),
     group_by: z
       .string()
@@ -43,7 +41,7 @@ const COLUMNS: Record<Group, string> = {
 export const SUMS = [
   'requests',
   'errors',
-  'unpriced',
+  'unpriced_attempts',
   'input_tokens',
   'output_tokens',
   'cached_tokens',

@@ -22,6 +22,7 @@ export function usageEvent(change: Partial<UsageEvent> = {}): UsageEvent {
     cost_nano_usd: 1_500,
     extra_cost_nano_usd: 0,
     unpriced_attempts: 0,
+    unpriced: [],
     usage_source: 'provider',
     latency_ms: 1,
     ttft_ms: 1,

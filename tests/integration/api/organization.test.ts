@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ledgerStatements } from '../../../shared/ledger.ts';
+import { billedBy } from '../../../shared/pricing.ts';
 import { usageEvent } from '../../support/usage-event.ts';
 import { applySchema, call, createKey, env, errorOf } from './support.ts';
 
@@ -17,7 +18,12 @@ beforeAll(async () => {
     usageEvent({ user_id: 'b', key_id: 'kc', model: 'm/1', created_at: at(0, 2), cost_nano_usd: 30 }),
     usageEvent({ user_id: 'c', key_id: 'kd', model: 'm/1', created_at: at(9), cost_nano_usd: null }),
   ];
-  await env.DB.batch(ledgerStatements(env.DB, events));
+  await env.DB.batch(
+    ledgerStatements(
+      env.DB,
+      events.map((event) => billedBy(event)),
+    ),
+  );
 });
 
 async function get(path: string, query: string) {

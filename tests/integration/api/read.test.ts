@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ledgerStatements } from '../../../shared/ledger.ts';
+import { billedBy } from '../../../shared/pricing.ts';
 import type { UsageEvent } from '../../../shared/usage-event.ts';
 import { usageEvent } from '../../support/usage-event.ts';
 import { applySchema, call, createKey, env, errorOf } from './support.ts';
@@ -22,7 +23,12 @@ beforeAll(async () => {
     event({ created_at: NOON + 24 * HOUR, status: 499 }),
     event({ user_id: 'mallory', cost_nano_usd: 7 }),
   ];
-  await env.DB.batch(ledgerStatements(env.DB, events));
+  await env.DB.batch(
+    ledgerStatements(
+      env.DB,
+      events.map((event) => billedBy(event)),
+    ),
+  );
 });
 
 const usage = async (query: string) => {
@@ -41,7 +47,7 @@ describe('GET /usage', () => {
       total: {
         requests: 4,
         errors: 1,
-        unpriced: 1,
+        unpriced_attempts: 1,
         input_tokens: 40,
         cost_nano_usd: 2_000_003_001,
         cost_usd: '2.000003001',

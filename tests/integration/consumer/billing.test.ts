@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ledgerStatements } from '../../../shared/ledger.ts';
+import { billedBy } from '../../../shared/pricing.ts';
 import { UsageEvent } from '../../../shared/usage-event.ts';
 import { booksOf, booksOfLedger, readBooks } from './histories.ts';
 import {
@@ -24,6 +25,8 @@ beforeEach(async () => {
   await freshDatabase();
 });
 
+const billed = (count: number) => usageEvents(count).map((event) => billedBy(event));
+
 describe('a batch of usage events', () => {
   it('takes one transaction of as many statements for 100 events as for one', async () => {
     const transactions: number[] = [];
@@ -33,17 +36,17 @@ describe('a batch of usage events', () => {
     });
     await consume(USAGE_QUEUE, deliveries(usageEvents(1)), db);
     await consume(USAGE_QUEUE, deliveries(usageEvents(100)), db);
-    expect(transactions).toEqual([4, 4]);
+    expect(transactions).toEqual([5, 5]);
     await consume(USAGE_QUEUE, deliveries([...usageEvents(50), ...Array(50).fill('no event')]), db);
-    expect(transactions).toEqual([4, 4, 5]);
+    expect(transactions).toEqual([5, 5, 6]);
     expect(await countOf('usage_logs')).toBe(100);
   });
 
-  it('writes one row an event, and one more for each rollup and key they touch', async () => {
-    const results = await env.DB.batch(ledgerStatements(env.DB, usageEvents(100)));
-    expect(results.map(({ meta }) => meta.rows_written)).toEqual([1, 1, 100, 1]);
-    const again = await env.DB.batch(ledgerStatements(env.DB, usageEvents(100)));
-    expect(again.map(({ meta }) => meta.rows_written)).toEqual([0, 0, 0, 0]);
+  it('writes one row an event, and one more for each rollup, bucket and key they touch', async () => {
+    const results = await env.DB.batch(ledgerStatements(env.DB, billed(100)));
+    expect(results.map(({ meta }) => meta.rows_written)).toEqual([1, 1, 2, 100, 1]);
+    const again = await env.DB.batch(ledgerStatements(env.DB, billed(100)));
+    expect(again.map(({ meta }) => meta.rows_written)).toEqual([0, 0, 0, 0, 0]);
   });
 
   it('finds every row that it meets by its primary key', async () => {
@@ -51,12 +54,12 @@ describe('a batch of usage events', () => {
     const explaining = new Proxy(env.DB, {
       get: (target, name) => (name === 'prepare' ? (sql: string) => target.prepare(`EXPLAIN QUERY PLAN ${sql}`) : name),
     });
-    for (const statement of ledgerStatements(explaining, usageEvents(2))) {
+    for (const statement of ledgerStatements(explaining, billed(2))) {
       const { results } = await statement.all<{ detail: string }>();
       plans.push(...results.map(({ detail }) => detail));
     }
     const tables = plans.filter((detail) => /usage_logs|api_keys/.test(detail));
-    expect(tables).toHaveLength(3);
+    expect(tables).toHaveLength(4);
     for (const detail of tables) expect(detail).toContain('USING PRIMARY KEY');
   });
 
@@ -71,16 +74,18 @@ describe('a batch of usage events', () => {
     ]);
   });
 
-  it('keeps the numbers nobody knows as NULL, and counts the request as unpriced', async () => {
+  it('keeps the numbers nobody knows as NULL, and counts an unpriced attempt', async () => {
     const nothing = { input_tokens: null, output_tokens: null, cost_nano_usd: null, model: null, status: 502 };
     await consume(USAGE_QUEUE, deliveries([usageEvent(1, { ...nothing, usage_source: 'unknown' }), usageEvent(2)]));
     expect(await rows(`SELECT input_tokens, cost_nano_usd, cost FROM usage_logs ORDER BY request_id`)).toEqual([
       { input_tokens: null, cost_nano_usd: null, cost: null },
       { input_tokens: 100, cost_nano_usd: 18_750, cost: 0.00001875 },
     ]);
-    expect(await rows('SELECT model, requests, errors, unpriced, cost_nano_usd FROM usage_rollups_daily')).toEqual([
-      { model: 'openai/gpt-5-mini', requests: 1, errors: 1, unpriced: 1, cost_nano_usd: 0 },
-      { model: 'openai/gpt-5-mini-2025-08-07', requests: 1, errors: 0, unpriced: 0, cost_nano_usd: 18_750 },
+    expect(
+      await rows('SELECT model, requests, errors, unpriced_attempts, cost_nano_usd FROM usage_rollups_daily'),
+    ).toEqual([
+      { model: 'openai/gpt-5-mini', requests: 1, errors: 1, unpriced_attempts: 1, cost_nano_usd: 0 },
+      { model: 'openai/gpt-5-mini-2025-08-07', requests: 1, errors: 0, unpriced_attempts: 0, cost_nano_usd: 18_750 },
     ]);
   });
 
@@ -134,7 +139,7 @@ describe('a message that fails its schema', () => {
     expect(explicitAcks).toEqual(['m0', 'm1', 'm2']);
     expect(retryMessages).toEqual([]);
     expect(await countOf('usage_logs')).toBe(2);
-    expect(await rows('SELECT * FROM dead_letters')).toEqual([
+    expect(await rows('SELECT id, queue, body, attempts, created_at, reason, stored_at FROM dead_letters')).toEqual([
       {
         ...{ id: 'm1', queue: USAGE_QUEUE, body: JSON.stringify(body), attempts: 1, created_at: NOW },
         ...{ reason: expect.stringMatching(reason), stored_at: expect.any(Number) },

@@ -1,6 +1,7 @@
 import { createExecutionContext, createMessageBatch, getQueueResult } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
+import type { Env } from '../../../consumer-worker/env.ts';
 import worker from '../../../consumer-worker/index.ts';
 import type { UsageEvent } from '../../../shared/usage-event.ts';
 import { statementsOf } from '../../support/schema.ts';
@@ -27,7 +28,17 @@ export async function applySchema(db: D1Database = env.DB): Promise<void> {
 /** The schema with an account and its unused keys, and nothing else. */
 export async function freshDatabase(db: D1Database = env.DB): Promise<void> {
   await applySchema(db);
-  const tables = ['usage_logs', 'usage_rollups_hourly', 'usage_rollups_daily', 'dead_letters', 'api_keys', 'users'];
+  const tables = [
+    'usage_logs',
+    'unpriced_attempts',
+    'usage_rollups_hourly',
+    'usage_rollups_daily',
+    'usage_latency_hourly',
+    'model_prices',
+    'dead_letters',
+    'api_keys',
+    'users',
+  ];
   await db.batch([
     ...tables.map((table) => db.prepare(`DELETE FROM ${table}`)),
     db.prepare("INSERT INTO users (id, name, created_at) VALUES ('account-1', 'A', 1)"),
@@ -65,6 +76,7 @@ export function usageEvent(n = 1, changes: Partial<UsageEvent> = {}): UsageEvent
     cost_nano_usd: 18_750,
     extra_cost_nano_usd: 0,
     unpriced_attempts: 0,
+    unpriced: [],
     usage_source: 'provider',
     latency_ms: 900,
     ttft_ms: 300,
@@ -90,7 +102,12 @@ export function deliveries(bodies: readonly unknown[], attempts = 1): Delivery[]
 }
 
 /** Runs the worker's queue handler on one batch; what it told the queue, and the delays it asked for. */
-export async function consume(queue: string, messages: readonly Delivery[], db: D1Database = env.DB) {
+export async function consume(
+  queue: string,
+  messages: readonly Delivery[],
+  db: D1Database = env.DB,
+  changed: Partial<Env> = {},
+) {
   const batch = createMessageBatch(
     queue,
     messages.map((message) => ({ ...message, timestamp: NOW })),
@@ -98,7 +115,7 @@ export async function consume(queue: string, messages: readonly Delivery[], db: 
   // The batch made for tests forgets the delays.
   const retries = batch.messages.map((message) => vi.spyOn(message, 'retry'));
   const ctx = createExecutionContext();
-  await worker.queue(batch, { ...env, DB: db });
+  await worker.queue(batch, { ...env, DB: db, ...changed });
   const delays = retries.flatMap((retry) => retry.mock.calls.map(([options]) => options?.delaySeconds ?? 0));
   return { ...(await getQueueResult(batch, ctx)), delays };
 }
