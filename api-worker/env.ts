@@ -4,7 +4,12 @@ import type { Rates } from './limits/books.ts';
 import type { RequestOutcome } from './metering/outcome.ts';
 
 /** The bindings of wrangler.api.toml. Secrets may be unset; an unset POSTHOG_API_KEY turns analytics off. */
-export type Env = Omit<ApiBindings, 'OPENROUTER_API_KEY' | 'POSTHOG_API_KEY' | 'JWT_SECRET' | 'AI_GATEWAY_TOKEN'> & {
+export type Env = Omit<
+  ApiBindings,
+  'OPENROUTER_API_KEY' | 'POSTHOG_API_KEY' | 'JWT_SECRET' | 'AI_GATEWAY_TOKEN' | 'LEDGER_ARCHIVE'
+> & {
+  /** Unbound: there is nothing to restore ledger rows from. */
+  LEDGER_ARCHIVE?: R2Bucket;
   OPENROUTER_API_KEY?: string;
   POSTHOG_API_KEY?: string;
   /** Unset: no HS256 tokens. */
