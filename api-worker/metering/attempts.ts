@@ -1,15 +1,17 @@
-import type { UsageEvent } from '../../shared/usage-event.ts';
+import { askableId } from '../../shared/generation.ts';
+import type { UnpricedAttempt, UsageEvent } from '../../shared/usage-event.ts';
 import type { Env } from '../env.ts';
 import { generationOf } from '../upstream/generation.ts';
 import type { AttemptRecord } from '../upstream/journal.ts';
+import { estimateTokens, type Prompt } from './estimate.ts';
 import { type MeteredUsage, meter, UNKNOWN_USAGE } from './usage.ts';
 
 type Fields = MeteredUsage['fields'];
 
 /** What all attempts of a request used. */
 export interface MeteredAttempts {
-  /** Sums over the attempts whose usage is known; who answered is the last of which the client got something. */
-  fields: Fields & Pick<UsageEvent, 'extra_cost_nano_usd' | 'unpriced_attempts'>;
+  /** Sums over the attempts; who answered is the last of which the client got something. */
+  fields: Fields & Pick<UsageEvent, 'extra_cost_nano_usd' | 'unpriced_attempts' | 'unpriced'>;
   /** What the attempts whose cost is not known may have cost, at most. */
   heldNanoUsd: number;
 }
@@ -27,16 +29,23 @@ const SUMS = [
   'reasoning_tokens',
   'cost_nano_usd',
 ] as const;
+/** A usage event has room for so many; nobody makes more. */
+const UNPRICED_MAX = 64;
 
 /**
  * What a request used, over all its attempts: those that answered, that were given up and that lost a
- * race. One that does not tell its cost is asked for at the upstream. Those that were refused, or did
- * not reach it, cost nothing.
+ * race. One that does not tell its cost is asked for at the upstream; what that does not know yet either
+ * is left to be priced, its tokens estimated where nobody told them. Those that were refused, or did not
+ * reach it, cost nothing.
  *
  * Never rejects. Takes up to some seconds where the upstream must be asked.
  */
-export async function meterAttempts(env: Env, attempts: readonly AttemptRecord[]): Promise<MeteredAttempts> {
-  const metered = (await Promise.all(attempts.map((record) => meterAttempt(env, record)))).filter(
+export async function meterAttempts(
+  env: Env,
+  attempts: readonly AttemptRecord[],
+  prompt: Prompt,
+): Promise<MeteredAttempts> {
+  const metered = (await Promise.all(attempts.map((record) => meterAttempt(env, record, prompt)))).filter(
     (one) => one !== null,
   );
   const answer = metered.findLast(({ record }) => record.relayed);
@@ -50,15 +59,32 @@ export async function meterAttempts(env: Env, attempts: readonly AttemptRecord[]
       usage_source: sourceOf(metered, answer),
       extra_cost_nano_usd: sumOf(extra, 'cost_nano_usd') ?? 0,
       unpriced_attempts: unpriced.length,
+      unpriced: unpriced.slice(0, UNPRICED_MAX).map((one) => unpricedOf(one, prompt)),
     },
     heldNanoUsd: unpriced.reduce((held, { record }) => held + record.boundNanoUsd, 0),
   };
 }
 
+function unpricedOf({ record, fields }: MeteredAttempt, { images }: Prompt): UnpricedAttempt {
+  const { input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens } = fields;
+  return {
+    model: fields.model ?? record.model,
+    generation_id: askableId(fields.generation_id),
+    usage_source: fields.usage_source === 'provider' ? 'provider' : 'estimated',
+    input_tokens,
+    output_tokens,
+    cached_tokens,
+    cache_write_tokens,
+    reasoning_tokens,
+    images,
+    relayed: record.relayed,
+  };
+}
+
 /** Null: it cost nothing. */
-async function meterAttempt(env: Env, record: AttemptRecord): Promise<MeteredAttempt | null> {
-  const transcript = await record.transcript;
-  const { fields } = meter(transcript?.text ?? '', record.contentType?.includes('text/event-stream') ?? false);
+async function meterAttempt(env: Env, record: AttemptRecord, prompt: Prompt): Promise<MeteredAttempt | null> {
+  const transcript = (await record.transcript)?.text ?? '';
+  const { fields } = meter(transcript, record.contentType?.includes('text/event-stream') ?? false);
   const told = {
     ...fields,
     model: fields.model ?? record.model,
@@ -67,7 +93,10 @@ async function meterAttempt(env: Env, record: AttemptRecord): Promise<MeteredAtt
   if (fields.cost_nano_usd !== null) return { record, fields: told };
   if (record.failure && !record.failure.mayHaveCost) return null;
   const generation = await generationOf(env, record, told.generation_id);
-  if (!generation) return { record, fields: told };
+  if (!generation) {
+    if (told.usage_source === 'provider') return { record, fields: told };
+    return { record, fields: { ...told, ...estimateTokens(prompt, transcript), usage_source: 'estimated' } };
+  }
   return {
     record,
     fields: {
@@ -91,10 +120,11 @@ function sumOf(metered: readonly MeteredAttempt[], name: (typeof SUMS)[number]):
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
 }
 
-/** What the least certain of the known numbers comes from. */
+/** What the least certain of the numbers of an answer, or of all attempts, comes from. */
 function sourceOf(metered: readonly MeteredAttempt[], answer: MeteredAttempt | undefined): UsageEvent['usage_source'] {
   if (metered.length === 0) return 'provider';
   const sources = metered.map(({ fields }) => fields.usage_source);
-  if (answer?.fields.usage_source === 'unknown' || sources.every((source) => source === 'unknown')) return 'unknown';
+  if (answer?.fields.usage_source === 'estimated' || sources.every((source) => source === 'estimated'))
+    return 'estimated';
   return sources.includes('reconciled') ? 'reconciled' : 'provider';
 }

@@ -5,6 +5,7 @@ import type { Ending } from '../upstream/answer-client.ts';
 import { clientError } from '../upstream/client-error.ts';
 import { failuresOf, type Journal } from '../upstream/journal.ts';
 import { meterAttempts } from './attempts.ts';
+import type { Prompt } from './estimate.ts';
 
 /** What is known of a request before it is answered. Times in Unix ms. */
 export interface RequestFacts {
@@ -14,6 +15,7 @@ export interface RequestFacts {
   endpoint: string;
   requestedModel: string;
   arrivedAt: number;
+  prompt: Prompt;
 }
 
 /** How a request ended: its usage event, and what only the log and the limiter are told. */
@@ -35,7 +37,7 @@ export async function outcomeOf(
 ): Promise<RequestOutcome> {
   const ended = await ending;
   const endedAt = Date.now();
-  const { fields, heldNanoUsd } = await meterAttempts(env, journal.attempts);
+  const { fields, heldNanoUsd } = await meterAttempts(env, journal.attempts, facts.prompt);
   const stored = 'failure' in ended ? null : ended.stored;
   const firstEventAt = 'failure' in ended ? null : ended.firstEventAt;
   const event: UsageEvent = {

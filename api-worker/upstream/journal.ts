@@ -1,6 +1,6 @@
+import type { Generation } from '../../shared/generation.ts';
 import type { Transcript } from '../metering/transcript.ts';
 import type { AttemptFailure } from './failure.ts';
-import type { Generation } from './generation.ts';
 
 /** One upstream call, from when it is made. */
 export interface AttemptRecord {

@@ -2,15 +2,18 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
 import { meterAttempts } from '../../../api-worker/metering/attempts.ts';
 import { AttemptFailure } from '../../../api-worker/upstream/failure.ts';
-import { type Generation, generationOf } from '../../../api-worker/upstream/generation.ts';
+import { generationOf } from '../../../api-worker/upstream/generation.ts';
 import type { AttemptRecord } from '../../../api-worker/upstream/journal.ts';
+import type { Generation } from '../../../shared/generation.ts';
 
 const NO_ENV = {} as unknown as Env;
 const DIED = new AttemptFailure('died');
 const OUTRUN = new AttemptFailure('outrun');
 const refused = (status: number) => new AttemptFailure('refused', { status });
 
-const meter = (...attempts: AttemptRecord[]) => meterAttempts(NO_ENV, attempts);
+/** 40 characters are ten tokens. */
+const PROMPT = { json: 'x'.repeat(40), images: 0 };
+const meter = (...attempts: AttemptRecord[]) => meterAttempts(NO_ENV, attempts, PROMPT);
 
 /** An attempt whose transcript is these events, and of which the upstream knows nothing afterwards. */
 function attempt(change: Partial<AttemptRecord> = {}, events: readonly object[] | null = null): AttemptRecord {
@@ -77,6 +80,7 @@ describe('what a request used', () => {
         cost_nano_usd: 400,
         extra_cost_nano_usd: 0,
         unpriced_attempts: 0,
+        unpriced: [],
         usage_source: 'provider',
       },
       heldNanoUsd: 0,
@@ -159,21 +163,32 @@ describe('a hedge that lost', () => {
 });
 
 describe('attempts of which nothing is known', () => {
-  it('leave the cost null, not 0, and are held at their bounds together', async () => {
+  it('leave the cost null, not 0, their tokens estimated, and are held at their bounds together', async () => {
     const { fields, heldNanoUsd } = await meter(
       attempt({ failure: new AttemptFailure('timeout'), boundNanoUsd: 300 }),
       attempt({ failure: refused(500), boundNanoUsd: 10 }),
       attempt({ relayed: true, failure: DIED, boundNanoUsd: 500 }, cut('gen-1')),
     );
+    const unknown = { cached_tokens: null, cache_write_tokens: null, reasoning_tokens: null, images: 0 };
     expect(fields).toMatchObject({
       model: 'gen-1-dated',
       generation_id: 'gen-1',
-      input_tokens: null,
-      output_tokens: null,
+      input_tokens: 10,
+      output_tokens: 1,
       cost_nano_usd: null,
       extra_cost_nano_usd: 0,
       unpriced_attempts: 2,
-      usage_source: 'unknown',
+      unpriced: [
+        {
+          ...{ model: 'a/asked', generation_id: null, usage_source: 'estimated', relayed: false },
+          ...{ input_tokens: 0, output_tokens: 0, ...unknown },
+        },
+        {
+          ...{ model: 'gen-1-dated', generation_id: 'gen-1', usage_source: 'estimated', relayed: true },
+          ...{ input_tokens: 10, output_tokens: 1, ...unknown },
+        },
+      ],
+      usage_source: 'estimated',
     });
     expect(heldNanoUsd).toBe(800);
   });
@@ -182,23 +197,24 @@ describe('attempts of which nothing is known', () => {
     'may have cost something when they ended by %s',
     async (kind) => {
       const { fields, heldNanoUsd } = await meter(attempt({ failure: new AttemptFailure(kind) }));
-      expect(fields).toMatchObject({ cost_nano_usd: null, unpriced_attempts: 1, usage_source: 'unknown' });
+      expect(fields).toMatchObject({ cost_nano_usd: null, unpriced_attempts: 1, usage_source: 'estimated' });
       expect(heldNanoUsd).toBe(1_000);
     },
   );
 
-  it('make the usage of an answer unknown, though an earlier attempt’s cost is known', async () => {
+  it('make the usage of an answer an estimate, though an earlier attempt’s cost is known', async () => {
     const { fields } = await meter(
       attempt({ relayed: true, failure: DIED }, answer('gen-1', 10, 5, 400)),
       attempt({ relayed: true, failure: DIED }, cut('gen-2')),
     );
-    expect(fields).toMatchObject({ cost_nano_usd: 400, unpriced_attempts: 1, usage_source: 'unknown' });
+    expect(fields).toMatchObject({ cost_nano_usd: 400, unpriced_attempts: 1, usage_source: 'estimated' });
   });
 
   it('are those as well that tell tokens and no cost', async () => {
     const told = [{ id: 'gen-1', choices: [], usage: { prompt_tokens: 10, completion_tokens: 5 } }];
     const { fields, heldNanoUsd } = await meter(attempt({ relayed: true }, told));
     expect(fields).toMatchObject({ input_tokens: 10, cost_nano_usd: null, unpriced_attempts: 1 });
+    expect(fields.unpriced).toMatchObject([{ usage_source: 'provider', input_tokens: 10, output_tokens: 5 }]);
     expect(heldNanoUsd).toBe(1_000);
   });
 });
@@ -265,7 +281,7 @@ describe('what the upstream is asked afterwards', () => {
     upstreamKnows();
     const events = answer('gen-1', 10, 5, 400);
     Object.assign((events[1] as { usage: object }).usage, { cost: undefined });
-    const { fields } = await meterAttempts(UPSTREAM, [attempt({ relayed: true, ...unasked }, events)]);
+    const { fields } = await meterAttempts(UPSTREAM, [attempt({ relayed: true, ...unasked }, events)], PROMPT);
     expect(fields).toMatchObject({
       cost_nano_usd: 700,
       input_tokens: 20,
@@ -279,15 +295,15 @@ describe('what the upstream is asked afterwards', () => {
     upstreamKnows();
     const record = attempt({ relayed: true, failure: DIED, ...unasked }, cut('gen-2'));
     expect(await generationOf(UPSTREAM, record, record.generationId)).toBeNull();
-    expect((await meterAttempts(UPSTREAM, [record])).fields.cost_nano_usd).toBe(700);
+    expect((await meterAttempts(UPSTREAM, [record], PROMPT)).fields.cost_nano_usd).toBe(700);
   });
 
   it('is asked once, and not at all by an id that is not its own', async () => {
     upstreamKnows();
     const record = attempt({ failure: DIED, generationId: 'gen-3', ...unasked }, cut('gen-3'));
-    await Promise.all([generationOf(UPSTREAM, record, 'gen-3'), meterAttempts(UPSTREAM, [record])]);
+    await Promise.all([generationOf(UPSTREAM, record, 'gen-3'), meterAttempts(UPSTREAM, [record], PROMPT)]);
     const elsewhere = attempt({ failure: DIED, ...unasked }, cut('chatcmpl-4'));
-    expect((await meterAttempts(UPSTREAM, [elsewhere])).fields.cost_nano_usd).toBeNull();
+    expect((await meterAttempts(UPSTREAM, [elsewhere], PROMPT)).fields.cost_nano_usd).toBeNull();
     expect(asked).toEqual(['https://up/generation?id=gen-3']);
   });
 });
