@@ -12,7 +12,7 @@ import {
   type Totals,
   type Verdict,
 } from './books.ts';
-import { BooksStorage } from './books-storage.ts';
+import { BooksStorage, type Undelivered } from './books-storage.ts';
 import { readLedgerDays, readPriced } from './ledger-days.ts';
 import { DAY_MS, dayOf, periodOf } from './periods.ts';
 
@@ -20,8 +20,10 @@ import { DAY_MS, dayOf, periodOf } from './periods.ts';
 const REBASE_AFTER_MIDNIGHT_MS = 2 * 3_600_000;
 /** Accounts spread over this, so that they do not ask D1 all at once. */
 const REBASE_SPREAD_MS = 3_600_000;
-const TRY_AGAIN_MS = 30_000;
+const TRY_AGAIN_MS = 10_000;
 const REBASE_AGAIN_MS = 3_600_000;
+/** The longest rest between two looks at what is held. */
+const HOLDS_REST_MAX_MS = 3_600_000;
 
 /** How an account stands: its rates, and its sums of this day and month. */
 export type AccountStanding = Rates & { day: Totals; month: Totals; concurrent_requests: number };
@@ -35,6 +37,8 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
   readonly #books: Books;
   /** Unix ms; null: none is set. */
   #alarmAt: number | null = null;
+  /** When the ledger is asked about what is held, Unix ms; null: nothing is. */
+  #holdsAt: number | null = null;
 
   constructor(ctx: DurableObjectState, env: ApiBindings) {
     super(ctx, env);
@@ -97,6 +101,12 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
     return alive;
   }
 
+  /** Keeps an event that its queue would not take, and hands it on when that does. Safe to repeat. */
+  keep(undelivered: Undelivered): void {
+    this.#store.addToOutbox(undelivered);
+    this.#wakeBy(Date.now() + TRY_AGAIN_MS);
+  }
+
   /** What a credential's limits leave; changes nothing. */
   standing(credential: Pick<Ask, 'limits' | 'keyId' | 'keyRateLimit'>): AccountStanding {
     const now = Date.now();
@@ -114,28 +124,66 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
     this.#alarmAt = null;
     const now = Date.now();
     for (const reservation of this.#books.expire(now)) {
-      this.#store.addReport(abandoned(reservation, now));
+      const event = abandoned(reservation, now);
+      logLine('error', { event: 'abandoned', request_id: event.request_id, user_id: event.user_id });
+      this.#store.addToOutbox({ queue: 'usage', event });
       this.#saveEnd(reservation.requestId, reservation.arrivedAt);
     }
-    const reported = await this.#report();
+    const delivered = await this.#deliver();
+    // An object that was evicted does not know when it meant to look.
+    if ((this.#holdsAt ?? 0) <= now) await this.#resolveHolds(now);
     if (this.#store.rebaseAt <= now) await this.#rebase(now);
-    const next = [this.#books.firstLeaseEnd(), reported ? null : now + TRY_AGAIN_MS, this.#nextRebase()];
+    this.#holdsAt ??= this.#nextHolds(now);
+    const next = [
+      this.#books.firstLeaseEnd(),
+      delivered ? null : now + TRY_AGAIN_MS,
+      this.#nextRebase(),
+      this.#holdsAt,
+    ];
     for (const time of next) if (time !== null) this.#wakeBy(time);
   }
 
-  /** Hands dead requests to the usage queue; false: some are left. */
-  async #report(): Promise<boolean> {
-    for (const event of this.#store.reports()) {
+  /** Hands on what queues would not take, and reports of dead requests; false: some are left. */
+  async #deliver(): Promise<boolean> {
+    const queues = { usage: this.env.USAGE_QUEUE, analytics: this.env.ANALYTICS_QUEUE };
+    for (const undelivered of this.#store.outbox()) {
+      const { queue, event } = undelivered;
       try {
-        await this.env.USAGE_QUEUE.send(event);
+        await queues[queue].send(event);
       } catch (error) {
-        logLine('error', { event: 'abandoned_not_reported', request_id: event.request_id, error: describe(error) });
+        logLine('error', { event: 'not_delivered', queue, request_id: event.request_id, error: describe(error) });
         return false;
       }
-      this.#store.removeReport(event.request_id);
-      logLine('error', { event: 'abandoned', request_id: event.request_id, user_id: event.user_id });
+      this.#store.removeFromOutbox(undelivered);
     }
     return true;
+  }
+
+  /** Lets go of holds whose cost the ledger has learnt. Those of a closed day need its sums as well: that is re-basing. */
+  async #resolveHolds(now: number): Promise<void> {
+    this.#holdsAt = null;
+    const today = dayOf(now);
+    if (this.#books.state.held.size === 0) return;
+    try {
+      const priced = await readPriced(this.env.DB, [...this.#books.state.held.keys()]);
+      for (const { request_id, cost_nano_usd } of priced.get(today) ?? []) {
+        if (!this.#books.resolve(request_id, cost_nano_usd)) continue;
+        this.#store.saveHold(request_id, this.#books.state);
+        this.#store.saveDay(today, this.#books.state);
+      }
+      if ([...priced.keys()].some((day) => day < today)) this.#store.rebaseAt = Math.min(this.#store.rebaseAt, now);
+    } catch (error) {
+      logLine('error', { event: 'holds_not_resolved', user_id: this.#store.userId, error: describe(error) });
+    }
+  }
+
+  /** When to look at what is held: soon after it came, and less often the longer it lasts. */
+  #nextHolds(now: number): number | null {
+    const { held } = this.#books.state;
+    if (held.size === 0) return null;
+    const youngest = Math.min(...[...held.values()].map(({ arrivedAt }) => now - arrivedAt));
+    const soonest = Number(this.env.RECONCILE_AFTER_SECONDS) * 1_000;
+    return now + Math.min(Math.max(soonest, youngest), HOLDS_REST_MAX_MS);
   }
 
   /** Puts the ledger's sums in place of ours for the closed days of this month. */
@@ -154,7 +202,8 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
       for (const day of new Set([...days.keys(), ...ourDays])) {
         const ours = this.#books.state.days.get(day);
         const ledger = days.get(day) ?? NOTHING;
-        if (this.#books.rebase(day, ledger, priced.get(day) ?? [])) this.#store.saveDay(day, this.#books.state);
+        const known = (priced.get(day) ?? []).map(({ request_id }) => request_id);
+        if (this.#books.rebase(day, ledger, known)) this.#store.saveDay(day, this.#books.state);
         else logLine('error', { event: 'ledger_lacks_requests', user_id: userId, day, ledger, limiter: ours });
       }
       for (const requestId of held) this.#store.saveHold(requestId, this.#books.state);
@@ -179,6 +228,11 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
     this.#store.saveReservation(requestId, state);
     this.#store.saveHold(requestId, state);
     this.#store.saveDay(dayOf(arrivedAt), state);
+    if (!state.held.has(requestId)) return;
+    const holdsAt = this.#nextHolds(Date.now());
+    if (holdsAt === null || (this.#holdsAt !== null && this.#holdsAt <= holdsAt)) return;
+    this.#holdsAt = holdsAt;
+    this.#wakeBy(holdsAt);
   }
 
   #wakeBy(time: number): void {

@@ -6,6 +6,7 @@ import { describe, logLine } from '../http/log.ts';
 import { within } from '../within.ts';
 import type { AccountLimiter, AccountStanding } from './account-limiter.ts';
 import { type Ask, LEASE_MS, type Rates, type ResolvedLimits, type Settlement, type Verdict } from './books.ts';
+import type { Undelivered } from './books-storage.ts';
 import type { Limits } from './limits.ts';
 import { rateLimitHeaders } from './rate-limit-headers.ts';
 import { tooManyRequests } from './refusals.ts';
@@ -36,6 +37,8 @@ export interface Admission {
   raise(costNanoUsd: number): Promise<boolean>;
   /** To be called once, at the end, whatever it was. Never rejects. */
   settle(settlement: Settlement): Promise<void>;
+  /** Keeps an event that its queue would not take. @throws when the limiter cannot be reached. */
+  keep(undelivered: Undelivered): Promise<void>;
 }
 
 /**
@@ -60,6 +63,8 @@ export async function admit(
     tokens,
     costNanoUsd,
   };
+  const keep = (undelivered: Undelivered): Promise<void> =>
+    callLimiter(c.env, userId, async (limiter) => limiter.keep(undelivered));
   let verdict: Verdict & { cacheGeneration: number };
   try {
     verdict = await callLimiter(c.env, userId, (limiter) => limiter.admit(ask));
@@ -76,6 +81,7 @@ export async function admit(
       // Where nothing could be reserved, one attempt that may cost is risk enough.
       raise: async () => costNanoUsd === 0,
       settle: (settlement) => settleWith(c.env, ask, settlement, true),
+      keep,
     };
   }
   c.set('rates', verdict);
@@ -88,6 +94,7 @@ export async function admit(
       clearInterval(renewing);
       return settleWith(c.env, ask, settlement, false);
     },
+    keep,
   };
 }
 

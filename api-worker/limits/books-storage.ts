@@ -1,13 +1,14 @@
+import type { AnalyticsEvent } from '../../shared/analytics-event.ts';
 import type { UsageEvent } from '../../shared/usage-event.ts';
 import { type BooksState, emptyState, type Hold, type Reservation, type Used } from './books.ts';
 import type { Window } from './sliding-window.ts';
 
 const TABLES = `
   CREATE TABLE IF NOT EXISTS reservations (request_id TEXT PRIMARY KEY, reservation TEXT NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS holds (request_id TEXT PRIMARY KEY, arrived_at INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL, booked INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS holds (request_id TEXT PRIMARY KEY, arrived_at INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL, booked_nano_usd INTEGER) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS days (day INTEGER PRIMARY KEY, requests INTEGER NOT NULL, tokens INTEGER NOT NULL, cost_nano_usd INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS charges (request_id TEXT PRIMARY KEY, arrived_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS reports (request_id TEXT PRIMARY KEY, event TEXT NOT NULL) STRICT, WITHOUT ROWID;`;
+  CREATE TABLE IF NOT EXISTS outbox (queue TEXT NOT NULL, request_id TEXT NOT NULL, event TEXT NOT NULL, PRIMARY KEY (queue, request_id)) STRICT, WITHOUT ROWID;`;
 
 interface Windows {
   requests: Window;
@@ -39,7 +40,7 @@ export class BooksStorage {
         requestId: hold.request_id,
         arrivedAt: hold.arrived_at,
         costNanoUsd: hold.cost_nano_usd,
-        booked: hold.booked === 1,
+        bookedNanoUsd: hold.booked_nano_usd,
       });
     }
     for (const { day, ...used } of sql.exec<Used & { day: number } & Row>('SELECT * FROM days'))
@@ -68,10 +69,10 @@ export class BooksStorage {
   saveHold(requestId: string, { held }: BooksState): void {
     const hold: Hold | undefined = held.get(requestId);
     if (hold) {
-      const { arrivedAt, costNanoUsd, booked } = hold;
+      const { arrivedAt, costNanoUsd, bookedNanoUsd } = hold;
       this.#storage.sql.exec(
         'INSERT OR REPLACE INTO holds VALUES (?, ?, ?, ?)',
-        ...[requestId, arrivedAt, costNanoUsd, Number(booked)],
+        ...[requestId, arrivedAt, costNanoUsd, bookedNanoUsd],
       );
     } else {
       this.#storage.sql.exec('DELETE FROM holds WHERE request_id = ?', requestId);
@@ -101,19 +102,21 @@ export class BooksStorage {
     this.#storage.sql.exec('DELETE FROM charges WHERE arrived_at < ?', day);
   }
 
-  /** Usage events that no queue has taken yet. */
-  reports(): UsageEvent[] {
-    const rows = this.#storage.sql.exec<{ event: string }>('SELECT event FROM reports').toArray();
-    return rows.map(({ event }) => JSON.parse(event) as UsageEvent);
+  /** Events that their queue has not taken yet. */
+  *outbox(): Generator<Undelivered> {
+    for (const { queue, event } of this.#storage.sql
+      .exec<OutboxRow>('SELECT queue, event FROM outbox ORDER BY request_id')
+      .toArray())
+      yield { queue, event: JSON.parse(event) } as Undelivered;
   }
 
-  addReport(event: UsageEvent): void {
-    const json = JSON.stringify(event);
-    this.#storage.sql.exec('INSERT OR IGNORE INTO reports VALUES (?, ?)', event.request_id, json);
+  addToOutbox({ queue, event }: Undelivered): void {
+    const row = [queue, event.request_id, JSON.stringify(event)];
+    this.#storage.sql.exec('INSERT OR IGNORE INTO outbox VALUES (?, ?, ?)', ...row);
   }
 
-  removeReport(requestId: string): void {
-    this.#storage.sql.exec('DELETE FROM reports WHERE request_id = ?', requestId);
+  removeFromOutbox({ queue, event }: Undelivered): void {
+    this.#storage.sql.exec('DELETE FROM outbox WHERE queue = ? AND request_id = ?', queue, event.request_id);
   }
 
   /** When the books are to be compared with the ledger next, Unix ms. A new object's: at once. */
@@ -144,11 +147,19 @@ export class BooksStorage {
   }
 }
 
+/** An event that its queue would not take. */
+export type Undelivered = { queue: 'usage'; event: UsageEvent } | { queue: 'analytics'; event: AnalyticsEvent };
+
+interface OutboxRow extends Row {
+  queue: string;
+  event: string;
+}
+
 interface HoldRow extends Row {
   request_id: string;
   arrived_at: number;
   cost_nano_usd: number;
-  booked: number;
+  booked_nano_usd: number | null;
 }
 
 type Row = Record<string, SqlStorageValue>;

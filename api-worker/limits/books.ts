@@ -35,8 +35,8 @@ export interface Reservation extends Omit<Ask, 'limits' | 'keyRateLimit'> {
 
 /** A request that ended and whose cost is not, or not wholly, known: it counts as reserved until the truth is. */
 export interface Hold extends Pick<Reservation, 'requestId' | 'arrivedAt' | 'costNanoUsd'> {
-  /** What is known of the cost is booked; this is what may come on top of it. */
-  booked: boolean;
+  /** What is known of the cost and booked, with the hold for what may come on top of it; null: nothing is known. */
+  bookedNanoUsd: number | null;
 }
 
 /** What was used and is known, of one UTC day. */
@@ -82,7 +82,8 @@ export interface Standing {
 /** Sums of a period. */
 export interface Totals {
   used: Used;
-  /** Upper bounds of requests that ended and whose cost is not known. */
+  /** Requests that ended and whose cost is not wholly known, and the upper bounds of what is not. */
+  held_requests: number;
   held_nano_usd: number;
   /** What open requests asked for. */
   reserved: Used;
@@ -186,11 +187,20 @@ export class Books {
     }
     const hold = state.held.get(requestId);
     if (!hold) return false;
-    if (!hold.booked && settlement.costNanoUsd !== null) {
+    if (hold.bookedNanoUsd === null && settlement.costNanoUsd !== null) {
       state.held.delete(requestId);
       this.#book(hold, { cost_nano_usd: settlement.costNanoUsd });
       this.#hold(hold, settlement, 0);
     }
+    return true;
+  }
+
+  /** Puts what a request on hold did cost, in all, in the place of its hold; false: it is on none. */
+  resolve(requestId: string, costNanoUsd: number): boolean {
+    const hold = this.state.held.get(requestId);
+    if (!hold) return false;
+    this.state.held.delete(requestId);
+    this.#book(hold, { cost_nano_usd: costNanoUsd - (hold.bookedNanoUsd ?? 0) });
     return true;
   }
 
@@ -244,9 +254,13 @@ export class Books {
   /** Sums of a period of whole UTC days: what is used, what it may cost beyond that, and what is reserved. */
   totals(from: number, to: number): Totals {
     const within = (time: number) => time >= from && time < to;
-    const totals: Totals = { used: { ...NOTHING }, held_nano_usd: 0, reserved: { ...NOTHING } };
+    const totals: Totals = { used: { ...NOTHING }, held_requests: 0, held_nano_usd: 0, reserved: { ...NOTHING } };
     for (const [day, known] of this.state.days) if (within(day)) totals.used = plus(totals.used, known);
-    for (const hold of this.state.held.values()) if (within(hold.arrivedAt)) totals.held_nano_usd += hold.costNanoUsd;
+    for (const hold of this.state.held.values()) {
+      if (!within(hold.arrivedAt)) continue;
+      totals.held_requests += 1;
+      totals.held_nano_usd += hold.costNanoUsd;
+    }
     for (const { arrivedAt, tokens, costNanoUsd } of this.state.open.values()) {
       if (within(arrivedAt))
         totals.reserved = plus(totals.reserved, { requests: 1, tokens, cost_nano_usd: costNanoUsd });
@@ -270,7 +284,7 @@ export class Books {
     unknownNanoUsd: number,
   ): void {
     const costNanoUsd = cost === null ? unknownNanoUsd : heldNanoUsd;
-    if (costNanoUsd > 0) this.state.held.set(requestId, { requestId, arrivedAt, costNanoUsd, booked: cost !== null });
+    if (costNanoUsd > 0) this.state.held.set(requestId, { requestId, arrivedAt, costNanoUsd, bookedNanoUsd: cost });
   }
 
   #book({ arrivedAt }: Pick<Hold, 'arrivedAt'>, amount: Partial<Used>): void {

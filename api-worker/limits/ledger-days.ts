@@ -7,10 +7,13 @@ const DAYS = `
    WHERE user_id = ?1 AND day >= ?2 AND day < ?3
    GROUP BY day`;
 
+/** Corrections are rows of their own. */
 const PRICED = `
-  SELECT request_id, created_at
+  SELECT request_id, created_at, sum(cost_nano_usd) AS cost_nano_usd
     FROM usage_logs
-   WHERE request_id IN (SELECT value FROM json_each(?1)) AND cost_nano_usd IS NOT NULL AND unpriced_attempts = 0`;
+   WHERE request_id IN (SELECT value FROM json_each(?1))
+   GROUP BY request_id
+  HAVING sum(unpriced_attempts) = 0 AND sum(cost_nano_usd) IS NOT NULL`;
 
 /** An account's sums by UTC day as the rollups have them, from `from` up to `to`, Unix ms. */
 export async function readLedgerDays(
@@ -23,13 +26,16 @@ export async function readLedgerDays(
   return new Map(results.map(({ day, ...used }) => [day, used]));
 }
 
-/** Those of some requests whose cost the ledger knows, by UTC day. */
-export async function readPriced(db: D1Database, requestIds: readonly string[]): Promise<Map<number, string[]>> {
+/** A request whose cost the ledger knows for certain. */
+export interface Priced {
+  request_id: string;
+  created_at: number;
+  cost_nano_usd: number;
+}
+
+/** Those of some requests whose cost the ledger knows for certain, by UTC day. */
+export async function readPriced(db: D1Database, requestIds: readonly string[]): Promise<Map<number, Priced[]>> {
   if (requestIds.length === 0) return new Map();
-  const { results } = await db
-    .prepare(PRICED)
-    .bind(JSON.stringify(requestIds))
-    .all<{ request_id: string; created_at: number }>();
-  const byDay = Map.groupBy(results, ({ created_at }) => dayOf(created_at));
-  return new Map([...byDay].map(([day, rows]) => [day, rows.map(({ request_id }) => request_id)]));
+  const { results } = await db.prepare(PRICED).bind(JSON.stringify(requestIds)).all<Priced>();
+  return Map.groupBy(results, ({ created_at }) => dayOf(created_at));
 }

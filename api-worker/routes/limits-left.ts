@@ -33,12 +33,13 @@ function quota(limit: number | null, used: number, end: number) {
 }
 
 /** Dollars as exact decimal strings: used for sure, held for requests whose cost is not known, reserved by open ones. */
-function budget(limit: number | null, { used, held_nano_usd, reserved }: Totals, end: number) {
+function budget(limit: number | null, { used, held_requests, held_nano_usd, reserved }: Totals, end: number) {
   const gone = used.cost_nano_usd + held_nano_usd + reserved.cost_nano_usd;
   return {
     limit_usd: limit === null ? null : nanoToUsd(limit),
     used_usd: nanoToUsd(used.cost_nano_usd),
     held_usd: nanoToUsd(held_nano_usd),
+    held_requests,
     reserved_usd: nanoToUsd(reserved.cost_nano_usd),
     remaining_usd: limit === null ? null : nanoToUsd(Math.max(0, limit - gone)),
     resets_at: iso(end),

@@ -262,6 +262,7 @@ function meterAndSettle(
     endpoint: c.req.path,
     requestedModel: requestedModelOf(c, job),
     arrivedAt: c.var.arrivedAt,
+    prompt: { json: job.text, images: job.mostAmounts.images },
   };
   const ending = settling.then((settled) => (settled.answer ? settled.answer.ending : settled));
   const outcome = outcomeOf(env, facts, journal, ending);
@@ -272,8 +273,8 @@ function meterAndSettle(
     const body = 'failure' in ended ? null : ended.body;
     await Promise.all([
       admission.settle(settlementOf(event, heldNanoUsd)),
-      handOverUsage(env, event),
-      analyticsEvent(env, event, asked, body).then((analytics) => handOverAnalytics(env, analytics)),
+      handOverUsage(env, event, admission.keep),
+      analyticsEvent(env, event, asked, body).then((analytics) => handOverAnalytics(env, analytics, admission.keep)),
     ]);
   };
   c.executionCtx.waitUntil(handOver());

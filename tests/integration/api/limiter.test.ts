@@ -6,6 +6,7 @@ import { type Ask, LEASE_MS } from '../../../api-worker/limits/books.ts';
 import { DAY_MS, dayOf } from '../../../api-worker/limits/periods.ts';
 import { uuidv7 } from '../../../shared/ids.ts';
 import { ledgerStatements } from '../../../shared/ledger.ts';
+import { billedBy } from '../../../shared/pricing.ts';
 import { UsageEvent } from '../../../shared/usage-event.ts';
 import { UNLIMITED } from '../../support/limits.ts';
 import { usageEvent } from '../../support/usage-event.ts';
@@ -175,7 +176,7 @@ describe('the account limiter', () => {
         cost_nano_usd: cost,
         created_at: noon,
       });
-    await env.DB.batch(ledgerStatements(env.DB, [usage(known.requestId, 250)]));
+    await env.DB.batch(ledgerStatements(env.DB, [billedBy(usage(known.requestId, 250))]));
     const { events } = await listen(limiter);
     const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
 
@@ -184,7 +185,7 @@ describe('the account limiter', () => {
     expect(log.mock.calls.join()).toContain('ledger_lacks_requests');
     expect((await standing(limiter)).month).toMatchObject({ used: { requests: 2, tokens: 2 }, held_nano_usd: 2_000 });
 
-    await env.DB.batch(ledgerStatements(env.DB, [usage(unknown.requestId, null)]));
+    await env.DB.batch(ledgerStatements(env.DB, [billedBy(usage(unknown.requestId, null))]));
     vi.setSystemTime(noon + 2 * DAY_MS);
     await runDurableObjectAlarm(limiter);
     expect((await standing(limiter)).month).toMatchObject({
