@@ -1,4 +1,4 @@
-/** Of a D1 error; its message may quote a statement. */
+/** Of an error; that of D1 may quote a statement. */
 const ERROR_MAX_CHARS = 500;
 
 interface BatchEnd {
@@ -16,14 +16,56 @@ interface BatchEnd {
 
 /** One JSON line a batch; never a message's body. */
 export function logBatch({ startedAt, error, ...counts }: BatchEnd): void {
+  log({ event: 'batch', ...counts }, startedAt, error);
+}
+
+interface JobEnd {
+  job: string;
+  /** Unix ms. */
+  startedAt: number;
+  result: Record<string, unknown>;
+  /** Why it was not done; undefined if it was. */
+  error: unknown;
+}
+
+/** One JSON line a job. */
+export function logJob({ job, startedAt, result, error }: JobEnd): void {
+  log({ event: 'job', job, ...result }, startedAt, error);
+}
+
+/** One JSON line for what failed and is made good elsewhere. */
+export function logFailure(event: string, facts: Record<string, unknown>, error: unknown): void {
+  console.error(JSON.stringify({ level: 'error', event, ...facts, error: describe(error) }));
+}
+
+interface AlertChange {
+  name: string;
+  state: 'ok' | 'firing';
+  value: number | null;
+  threshold: number;
+  /** Unix ms. */
+  changed_at: number;
+}
+
+/** One JSON line a change of an alert that is told. */
+export function logAlert({ name, state, value, threshold, changed_at }: AlertChange): void {
+  const level = state === 'firing' ? 'warn' : 'info';
+  console.log(JSON.stringify({ level, event: 'alert', alert: name, state, value, threshold, changed_at }));
+}
+
+/** What a log may tell of a thrown value. */
+export function describe(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).slice(0, ERROR_MAX_CHARS);
+}
+
+function log(line: Record<string, unknown>, startedAt: number, error: unknown): void {
   const failed = error !== undefined;
   console[failed ? 'error' : 'log'](
     JSON.stringify({
       level: failed ? 'error' : 'info',
-      event: 'batch',
-      ...counts,
+      ...line,
       duration_ms: Date.now() - startedAt,
-      ...(failed && { error: (error instanceof Error ? error.message : String(error)).slice(0, ERROR_MAX_CHARS) }),
+      ...(failed && { error: describe(error) }),
     }),
   );
 }
