@@ -1,18 +1,13 @@
 import * as z from 'zod';
+import { listUpstreamModels } from '../../shared/upstream-models.ts';
 import type { Env } from '../env.ts';
 import { UpstreamModel } from './upstream-model.ts';
 
 const FRESH_MS = 10 * 60_000;
 /** For how long an isolate trusts what it read from KV. */
 const MEMORY_MS = 60_000;
-const TIMEOUT_MS = 10_000;
-const PAGES_MAX = 20;
 const KV_KEY = 'models';
 
-const Page = z.object({
-  data: z.array(z.unknown()),
-  links: z.object({ next: z.string().nullish() }).nullish().catch(null),
-});
 const Cached = z.object({ fetchedAt: z.number(), models: z.array(UpstreamModel) });
 
 let memory: { models: UpstreamModel[]; upstream: string; until: number } | null = null;
@@ -49,44 +44,8 @@ export async function modelList(env: Env, keepAlive: (work: Promise<unknown>) =>
 }
 
 async function refresh(env: Env, keepAlive: (work: Promise<unknown>) => void): Promise<UpstreamModel[]> {
-  const models = await fetchModels(env);
+  const models = (await listUpstreamModels(env)).flatMap((model) => UpstreamModel.safeParse(model).data ?? []);
   const write = env.CACHE.put(KV_KEY, JSON.stringify({ fetchedAt: Date.now(), models }));
   keepAlive(write.catch(() => undefined));
   return models;
-}
-
-/** OpenRouter lists models for embeddings apart. Where they cannot be had, the others are. */
-async function fetchModels(env: Env): Promise<UpstreamModel[]> {
-  const [models, embedding] = await Promise.all([
-    fetchList(env, '/models'),
-    fetchList(env, '/embeddings/models').catch(() => []),
-  ]);
-  if (models.length === 0) throw new Error('model list: upstream listed none');
-  return [...models, ...embedding.filter(({ id }) => !models.some((model) => model.id === id))];
-}
-
-async function fetchList(env: Env, path: string): Promise<UpstreamModel[]> {
-  const models: UpstreamModel[] = [];
-  let url: string | null = env.UPSTREAM_BASE_URL + path;
-  for (let pages = 0; url !== null && pages < PAGES_MAX; pages += 1) {
-    const response: Response = await fetch(url, {
-      headers: { authorization: `Bearer ${env.OPENROUTER_API_KEY ?? ''}` },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    if (!response.ok) throw new Error(`model list: upstream answered ${response.status}`);
-    const page: z.infer<typeof Page> = Page.parse(await response.json());
-    for (const entry of page.data) {
-      const model = UpstreamModel.safeParse(entry);
-      if (model.success) models.push(model.data);
-    }
-    url = nextPage(page.links?.next ?? null, url);
-  }
-  return models;
-}
-
-/** The next page's URL, only within the upstream's own origin: our key goes with the request. */
-export function nextPage(next: string | null, current: string): string | null {
-  if (next === null) return null;
-  const url = new URL(next, current);
-  return url.origin === new URL(current).origin ? url.href : null;
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { sha256Hex, uuidv7 } from '../../../shared/ids.ts';
+import { sha256Hex, uuidv5, uuidv7 } from '../../../shared/ids.ts';
 
 const times = fc.integer({ min: 0, max: 2 ** 48 - 1 });
 
@@ -53,5 +53,21 @@ describe('the hash of a key', () => {
   it('is taken of UTF-8 bytes', async () => {
     expect(await sha256Hex('')).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
     expect(await sha256Hex('é')).not.toBe(await sha256Hex('e\u0301'));
+  });
+});
+
+describe('an id that is derived', () => {
+  it('is the UUIDv5 of its name in its namespace', async () => {
+    // RFC 9562, appendix A.4.
+    expect(await uuidv5('6ba7b810-9dad-11d1-80b4-00c04fd430c8', 'www.example.com')).toBe(
+      '2ed6657d-e927-568b-95e1-2665a8aea6a2',
+    );
+  });
+
+  it('is another one for another name or namespace', async () => {
+    const [one, other] = [uuidv7(1), uuidv7(1)];
+    const ids = await Promise.all([uuidv5(one, 'a'), uuidv5(one, 'b'), uuidv5(other, 'a'), uuidv5(one, 'a')]);
+    expect(new Set(ids).size).toBe(3);
+    for (const id of ids) expect(z.uuid({ version: 'v5' }).safeParse(id).success).toBe(true);
   });
 });

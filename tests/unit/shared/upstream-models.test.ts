@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nextPage } from '../../../api-worker/upstream/model-list.ts';
+import { nextPage } from '../../../shared/upstream-models.ts';
 
 describe('nextPage', () => {
   const current = 'https://upstream.example/api/v1/models';
