@@ -1,18 +1,27 @@
-/** The longest wait between deliveries; a queue keeps messages for days. */
+import { queueRole } from './queue-role.ts';
+
+/** The longest wait between deliveries: 50 of them take half a day. */
 const DELAY_MAX_SECONDS = 900;
+/**
+ * The same of a dead-letter queue, behind which there is nothing but deletion: its 100 deliveries outlast the four
+ * days for which a queue keeps messages, however chance shortens them. No message rests much longer than D1 was away.
+ */
+const DEAD_LETTER_DELAY_MAX_SECONDS = 5400;
 
 /**
- * How long a message that could not be used is to rest, doubling with its deliveries from 2 s, up to
- * a quarter of an hour; a random share of it is taken off, so that a failed batch does not return as one.
+ * How long a message that could not be used is to rest, doubling with its deliveries from 2 s, up to a quarter
+ * of an hour, or an hour and a half; a random share of it is taken off, so that a failed batch does not return
+ * as one.
  *
  * @param attempts deliveries so far, from 1.
  */
-export function restSeconds(attempts: number, random: () => number = Math.random): number {
-  const delay = Math.min(2 ** Math.min(attempts, 16), DELAY_MAX_SECONDS);
+export function restSeconds(queue: string, attempts: number, random: () => number = Math.random): number {
+  const longest = queueRole(queue) === 'dead-letters' ? DEAD_LETTER_DELAY_MAX_SECONDS : DELAY_MAX_SECONDS;
+  const delay = Math.min(2 ** Math.min(attempts, 16), longest);
   return Math.max(1, Math.ceil(delay * (1 - random() / 4)));
 }
 
 /** Returns messages to their queue, each to rest by its own number of deliveries. */
-export function giveBack(messages: readonly Message[]): void {
-  for (const message of messages) message.retry({ delaySeconds: restSeconds(message.attempts) });
+export function giveBack(queue: string, messages: readonly Message[]): void {
+  for (const message of messages) message.retry({ delaySeconds: restSeconds(queue, message.attempts) });
 }

@@ -1,11 +1,11 @@
-/** What a queue is for. Its name may end in an environment's: `openai-api-usage-dead-letters-staging`. */
-export type QueueRole = 'usage' | 'analytics' | 'dead-letters' | 'unknown';
+import { parseQueueName, type QueueSource } from '../shared/queue-name.ts';
 
-const NAME = /^openai-api-(?<source>usage|analytics)(?<dead>-dead-letters)?(?:-[a-z0-9-]+)?$/;
+/** What a queue is for. */
+export type QueueRole = QueueSource | 'dead-letters' | 'unknown';
 
 /** The role of a queue by its name in wrangler.consumer.toml. */
 export function queueRole(name: string): QueueRole {
-  const { source, dead } = NAME.exec(name)?.groups ?? {};
-  if (dead) return 'dead-letters';
-  return source === 'usage' || source === 'analytics' ? source : 'unknown';
+  const parsed = parseQueueName(name);
+  if (parsed === null) return 'unknown';
+  return parsed.deadLetters ? 'dead-letters' : parsed.source;
 }

@@ -1,8 +1,9 @@
 import { styleText } from 'node:util';
 import { usdToNano } from '../shared/money.ts';
-import { AdminApi } from './keys/admin-api.ts';
+import { AdminApi } from './admin-api.ts';
+import { run, UsageError } from './cli.ts';
 import { bootstrap } from './keys/bootstrap.ts';
-import { HELP, parseCommand, UsageError } from './keys/command-line.ts';
+import { HELP, parseCommand } from './keys/command-line.ts';
 import { keyTable, type Shown } from './keys/table.ts';
 
 /** `npm run keys`: accounts and keys from a terminal, through the Admin API of a local or deployed system. */
@@ -27,18 +28,21 @@ async function main(args: readonly string[]): Promise<void> {
       const user = options.user ?? '';
       if (!(await api.find(`/admin/users/${encodeURIComponent(user)}`)))
         await api.send('POST', '/admin/users', { id: user });
-      return print(await api.send('POST', `/admin/users/${encodeURIComponent(user)}/keys`, fields), options.json);
+      return print(
+        await api.send<Shown>('POST', `/admin/users/${encodeURIComponent(user)}/keys`, fields),
+        options.json,
+      );
     }
     case 'list': {
       const query = options.user === undefined ? '' : `user_id=${encodeURIComponent(options.user)}`;
-      const keys = await api.all(`/admin/keys?${query}`);
+      const keys = await api.all<Shown>(`/admin/keys?${query}`);
       return console.log(options.json ? JSON.stringify(keys) : keyTable(keys));
     }
     case 'set':
-      return print(await api.send('PATCH', `/admin/keys/${id}`, fields), options.json);
+      return print(await api.send<Shown>('PATCH', `/admin/keys/${id}`, fields), options.json);
     case 'rotate': {
       const overlap = options.overlap === undefined ? {} : { overlap_seconds: limit('overlap', options.overlap) };
-      return print(await api.send('POST', `/admin/keys/${id}/rotate`, overlap), options.json);
+      return print(await api.send<Shown>('POST', `/admin/keys/${id}/rotate`, overlap), options.json);
     }
     case 'revoke': {
       const revoked = await api.send('DELETE', `/admin/keys/${id}`);
@@ -99,8 +103,4 @@ function print(key: Shown, json: boolean): void {
   if (key.key && !json) console.log(`\n${styleText('bold', key.key)}\n\nKeep it safe: it is not shown again.`);
 }
 
-await main(process.argv.slice(2)).catch((error: Error) => {
-  console.error(error.message);
-  if (error instanceof UsageError) console.error('See npm run keys -- --help');
-  process.exitCode = 1;
-});
+await run('npm run keys', main);

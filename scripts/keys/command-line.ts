@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { UsageError } from '../cli.ts';
 
 export const HELP = `Accounts and keys from a terminal.
 
@@ -47,11 +48,6 @@ const COMMANDS = {
 
 type Option = (typeof KEY_FIELDS)[number] | (typeof LIMITS)[number] | 'user' | 'overlap' | 'env';
 type Options = Partial<Record<Option, string>> & { url: string; json: boolean };
-
-/** A command line that cannot be understood. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
 
 /** @throws UsageError of one line. */
 export function parseCommand(args: readonly string[]): {

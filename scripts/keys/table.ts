@@ -1,3 +1,5 @@
+import { type Column, minute, table } from '../table.ts';
+
 /** A key as the Admin API shows it. */
 export interface Shown {
   id: string;
@@ -15,7 +17,7 @@ export interface Shown {
   key?: string;
 }
 
-const COLUMNS: readonly [string, (key: Shown) => string][] = [
+const COLUMNS: readonly Column<Shown>[] = [
   ['id', ({ id }) => id],
   ['user', ({ user_id }) => user_id],
   ['name', ({ name }) => name],
@@ -24,31 +26,17 @@ const COLUMNS: readonly [string, (key: Shown) => string][] = [
   ['tier', ({ tier }) => tier ?? '–'],
   ['per minute', ({ rate_limit }) => String(rate_limit ?? '–')],
   ['state', state],
-  ['created', ({ created_at }) => date(created_at)],
-  ['last used', ({ last_used_at }) => date(last_used_at)],
+  ['created', ({ created_at }) => minute(created_at)],
+  ['last used', ({ last_used_at }) => minute(last_used_at)],
 ];
 
 /** Keys as a table for people. */
 export function keyTable(keys: readonly Shown[]): string {
-  if (keys.length === 0) return 'no keys';
-  const rows = [COLUMNS.map(([name]) => name), ...keys.map((key) => COLUMNS.map(([, cell]) => cell(key)))];
-  const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return keys.length === 0 ? 'no keys' : table(COLUMNS, keys);
 }
 
 function state({ is_active, expires_at }: Shown): string {
   if (!is_active) return 'revoked';
   if (expires_at === null) return 'active';
-  return expires_at * 1000 <= Date.now() ? 'expired' : `until ${date(expires_at)}`;
-}
-
-function date(seconds: number | null): string {
-  return seconds === null ? '–' : new Date(seconds * 1000).toISOString().slice(0, 16).replace('T', ' ');
+  return expires_at * 1000 <= Date.now() ? 'expired' : `until ${minute(expires_at)}`;
 }

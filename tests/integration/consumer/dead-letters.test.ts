@@ -1,5 +1,6 @@
-import { beforeEach, describe, expect, it } from 'vitest';
-import { bodyJson } from '../../../consumer-worker/dead-letters.ts';
+import { env } from 'cloudflare:workers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bodyJson } from '../../../consumer-worker/dead-letters/keep.ts';
 import {
   captureLog,
   consume,
@@ -9,7 +10,9 @@ import {
   freshDatabase,
   NOW,
   OVERLOADED,
+  requestId,
   rows,
+  USAGE_QUEUE,
   usageEvent,
   usageEvents,
   withBatch,
@@ -27,11 +30,19 @@ describe('a dead-letter queue', () => {
   it('is drained into D1, each message with its body as received and the reason', async () => {
     const { explicitAcks } = await consume(QUEUE, deliveries([usageEvent(1), { any: ['thing', null, 1.5] }], 4));
     expect(explicitAcks).toEqual(['m0', 'm1']);
-    const common = { queue: QUEUE, attempts: 4, created_at: NOW, stored_at: expect.any(Number) };
-    const reason = 'given up by its queue after all retries';
+    const common = {
+      queue: QUEUE,
+      reason: 'given up by its queue after all retries',
+      attempts: 4,
+      created_at: NOW,
+      stored_at: expect.any(Number),
+      state: 'stuck',
+      state_at: null,
+    };
+    const { request_id, cost_nano_usd } = usageEvent(1);
     expect(await rows('SELECT * FROM dead_letters ORDER BY id')).toEqual([
-      { ...common, id: 'm0', reason, body: JSON.stringify(usageEvent(1)) },
-      { ...common, id: 'm1', reason, body: '{"any":["thing",null,1.5]}' },
+      { ...common, id: 'm0', body: JSON.stringify(usageEvent(1)), request_id, cost_nano_usd },
+      { ...common, id: 'm1', body: '{"any":["thing",null,1.5]}', request_id: null, cost_nano_usd: null },
     ]);
     expect(log).toMatchObject([{ level: 'info', queue: QUEUE, messages: 2, written: 0, dead_letters: 2, retried: 0 }]);
   });
@@ -54,6 +65,25 @@ describe('a dead-letter queue', () => {
     expect(explicitAcks).toEqual([]);
     expect(retryMessages).toHaveLength(3);
     expect(log).toMatchObject([{ level: 'error', dead_letters: 0, retried: 3, error: OVERLOADED }]);
+  });
+
+  it('waits for D1 as long as a queue keeps messages, and is stored when D1 is back', async () => {
+    const outage = 3.9 * 86_400;
+    let waited = 0;
+    let attempts = 1;
+    for (; waited < outage; attempts += 1) {
+      const { db } = failing([OVERLOADED]);
+      const { explicitAcks, delays } = await consume(QUEUE, deliveries([usageEvent(1)], attempts), db);
+      expect(explicitAcks).toEqual([]);
+      waited += delays[0] ?? 0;
+    }
+    expect(attempts).toBeLessThanOrEqual(101);
+    expect(await countOf('dead_letters')).toBe(0);
+    const { explicitAcks } = await consume(QUEUE, deliveries([usageEvent(1)], attempts));
+    expect(explicitAcks).toEqual(['m0']);
+    expect(await rows('SELECT id, body FROM dead_letters')).toEqual([
+      { id: 'm0', body: JSON.stringify(usageEvent(1)) },
+    ]);
   });
 
   it('keeps a batch of the largest messages, in more statements than one', async () => {
@@ -83,6 +113,44 @@ describe('a dead-letter queue', () => {
     expect(kept).toHaveLength(bodies.length);
     for (const { body } of kept) expect(() => JSON.parse(body)).not.toThrow();
     expect(kept[6]).toEqual({ body: '"fine"' });
+  });
+});
+
+describe('a message that the database refuses', () => {
+  beforeEach(() =>
+    env.DB.exec(
+      `CREATE TRIGGER poison BEFORE INSERT ON usage_logs WHEN NEW.request_id = '${requestId(1)}' BEGIN SELECT RAISE(ABORT, 'poisoned'); END`,
+    ),
+  );
+  afterEach(() => env.DB.exec('DROP TRIGGER IF EXISTS poison'));
+
+  it.each([1, 3])('becomes a dead letter at its last delivery, among %i, with why and how often', async (count) => {
+    const events = usageEvents(count + 1).slice(1);
+    const before = await consume(USAGE_QUEUE, deliveries(events, 50));
+    expect(before.retryMessages).toEqual([{ msgId: 'm0' }]);
+    expect(await countOf('dead_letters')).toBe(0);
+
+    const last = await consume(USAGE_QUEUE, deliveries(events, 51));
+    expect(last.retryMessages).toEqual([]);
+    expect(last.explicitAcks).toHaveLength(count);
+    const [letter] = await rows('SELECT queue, reason, attempts, request_id, cost_nano_usd FROM dead_letters');
+    expect(letter).toEqual({
+      queue: USAGE_QUEUE,
+      reason: expect.stringMatching(/^failed at its last delivery: .*poisoned/),
+      attempts: 51,
+      request_id: requestId(1),
+      cost_nano_usd: usageEvent(1).cost_nano_usd,
+    });
+    expect(await countOf('usage_logs')).toBe(count - 1);
+    expect(log.at(-1)).toMatchObject({ messages: count, written: count - 1, dead_letters: 1, retried: 0 });
+  });
+
+  it('is left to its dead-letter queue where it cannot be kept either', async () => {
+    await env.DB.exec('ALTER TABLE dead_letters RENAME TO dead_letters_away');
+    const { explicitAcks, retryMessages } = await consume(USAGE_QUEUE, deliveries([usageEvent(1)], 51));
+    await env.DB.exec('ALTER TABLE dead_letters_away RENAME TO dead_letters');
+    expect(explicitAcks).toEqual([]);
+    expect(retryMessages).toEqual([{ msgId: 'm0' }]);
   });
 });
 

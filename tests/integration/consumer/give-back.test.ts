@@ -1,20 +1,34 @@
 import { describe, expect, it } from 'vitest';
 import { restSeconds } from '../../../consumer-worker/give-back.ts';
 
+const QUEUE = 'openai-api-usage-staging';
+const DEAD_LETTERS = 'openai-api-usage-dead-letters-staging';
+const FOUR_DAYS = 4 * 86_400;
+
+const rests = (queue: string, count: number, random: number) =>
+  Array.from({ length: count }, (_, n) => restSeconds(queue, n + 1, () => random));
+
 describe('the rest of a message given back', () => {
   it('doubles with each delivery up to a quarter of an hour', () => {
-    const rests = Array.from({ length: 12 }, (_, n) => restSeconds(n + 1, () => 0));
-    expect(rests).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
+    expect(rests(QUEUE, 12, 0)).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
+  });
+
+  it('doubles up to an hour and a half in a dead-letter queue', () => {
+    expect(rests(DEAD_LETTERS, 15, 0).slice(8)).toEqual([512, 1024, 2048, 4096, 5400, 5400, 5400]);
+  });
+
+  it('lets the 100 retries of a dead-letter queue outlast the four days that it keeps a message, by any chance', () => {
+    expect(rests(DEAD_LETTERS, 100, 1).reduce((sum, rest) => sum + rest)).toBeGreaterThan(FOUR_DAYS);
   });
 
   it('is shortened by chance by at most a quarter, and is whole seconds, never none', () => {
-    expect(restSeconds(5, () => 0.5)).toBe(28);
-    expect(restSeconds(5, () => 1)).toBe(24);
-    expect(restSeconds(1, () => 1)).toBe(2);
+    expect(restSeconds(QUEUE, 5, () => 0.5)).toBe(28);
+    expect(restSeconds(QUEUE, 5, () => 1)).toBe(24);
+    expect(restSeconds(QUEUE, 1, () => 1)).toBe(2);
   });
 
   it('stays finite for any number of deliveries', () => {
-    expect(restSeconds(1e6, () => 0)).toBe(900);
-    expect(restSeconds(0, () => 0)).toBe(1);
+    expect(restSeconds(QUEUE, 1e6, () => 0)).toBe(900);
+    expect(restSeconds(QUEUE, 0, () => 0)).toBe(1);
   });
 });

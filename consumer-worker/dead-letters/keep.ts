@@ -1,4 +1,6 @@
-import type { Plan } from './deliver.ts';
+import { piecesOf } from '../../shared/pieces.ts';
+import type { Plan } from '../deliver.ts';
+import type { Env } from '../env.ts';
 
 /** A message that cannot be used, and why. */
 export interface DeadLetter {
@@ -22,13 +24,13 @@ const STORE = `
   ON CONFLICT (id) DO NOTHING`;
 
 /** Messages of a dead-letter queue are kept in D1. While D1 is down they wait in the queue. */
-export function keepGivenUp(db: D1Database, queue: string, messages: readonly Message[]): Plan {
-  return keep(db, queue, messages, 'given up by its queue after all retries');
+export function keepGivenUp({ DB }: Env, queue: string, messages: readonly Message[]): Plan {
+  return keep(DB, queue, messages, 'given up by its queue after all retries');
 }
 
 /** A queue that is bound to this worker and unknown to it loses nothing either. */
-export function keepUnknown(db: D1Database, queue: string, messages: readonly Message[]): Plan {
-  return keep(db, queue, messages, 'no handler for this queue');
+export function keepUnknown({ DB }: Env, queue: string, messages: readonly Message[]): Plan {
+  return keep(DB, queue, messages, 'no handler for this queue');
 }
 
 function keep(db: D1Database, queue: string, messages: readonly Message[], reason: string): Plan {
@@ -55,7 +57,9 @@ export function deadLetterStatements(
     }),
   );
   const storedAt = Date.now();
-  return chunks(rows).map((chunk) => db.prepare(STORE).bind(`[${chunk.join(',')}]`, queue, storedAt));
+  return piecesOf(rows, (row) => row, ROWS_MAX_BYTES).map((piece) =>
+    db.prepare(STORE).bind(`[${piece.join(',')}]`, queue, storedAt),
+  );
 }
 
 /**
@@ -69,22 +73,4 @@ export function bodyJson(body: unknown): string {
   } catch (error) {
     return JSON.stringify(`not expressible in JSON: ${error}`);
   }
-}
-
-/** Cuts a list into as few pieces as its bytes need. */
-function chunks(rows: readonly string[]): string[][] {
-  const pieces: string[][] = [];
-  const encoder = new TextEncoder();
-  let room = 0;
-  for (const row of rows) {
-    const bytes = encoder.encode(row).length + 1;
-    const piece = pieces.at(-1);
-    if (piece && bytes <= room) piece.push(row);
-    else {
-      pieces.push([row]);
-      room = ROWS_MAX_BYTES;
-    }
-    room -= bytes;
-  }
-  return pieces;
 }
