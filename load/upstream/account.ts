@@ -30,6 +30,8 @@ export interface Entry {
   /** The client went away before the end. */
   cancelled: boolean;
   chunks_sent: number;
+  /** Who pays: the request's `Authorization`. */
+  payer: string;
   received_headers: Record<string, string>;
 }
 
@@ -71,6 +73,9 @@ export class Account {
   readonly failuresLeft = new Map<string, number>();
   readonly #generations = new Map<string, number>();
   readonly #byGeneration = new Map<string, Entry>();
+  readonly #asked = new Map<string, number>();
+  /** A generation is not told before it was asked for so often, at most; how often depends on its id. */
+  slowestGeneration = 0;
 
   /** Enters a request; asked again, the same has another generation id, or it could not be told apart. */
   open(entry: Omit<Entry, 'order'>): Entry {
@@ -104,7 +109,17 @@ export class Account {
     return this.#byGeneration.get(generationId);
   }
 
-  total() {
+  /** Whether a generation is told by now. */
+  isTold(generationId: string): boolean {
+    const asked = this.#asked.get(generationId) ?? 0;
+    this.#asked.set(generationId, asked + 1);
+    const digits = [...generationId].reduce((sum, digit) => sum + digit.charCodeAt(0), 0);
+    return asked >= digits % (this.slowestGeneration + 1);
+  }
+
+  /** Of all requests, or of those that one `Authorization` pays. */
+  total(payer?: string) {
+    const entries = this.entries.filter((entry) => payer === undefined || entry.payer === payer);
     const sum = (
       field:
         | 'prompt_tokens'
@@ -113,10 +128,10 @@ export class Account {
         | 'cache_write_tokens'
         | 'reasoning_tokens'
         | 'cost_nano_usd',
-    ) => this.entries.reduce((total, entry) => total + (entry.billed ? entry[field] : 0), 0);
+    ) => entries.reduce((total, entry) => total + (entry.billed ? entry[field] : 0), 0);
     return {
-      requests: this.entries.length,
-      billed: this.entries.filter((entry) => entry.billed).length,
+      requests: entries.length,
+      billed: entries.filter((entry) => entry.billed).length,
       prompt_tokens: sum('prompt_tokens'),
       completion_tokens: sum('completion_tokens'),
       cached_tokens: sum('cached_tokens'),

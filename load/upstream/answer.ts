@@ -193,8 +193,9 @@ function bookAll({ entry, plan }: Delivery): void {
   });
 }
 
-/** An answer that broke off is billed for what was generated. */
+/** An answer that broke off is billed for what was generated; one of which nothing was, is not (OpenRouter). */
 function bookPart(delivery: Delivery, generated: number): void {
+  if (generated === 0) return;
   const { plan } = delivery;
   const completion = Math.min(generated, plan.tokens.completion);
   const tokens = { ...plan.tokens, completion, reasoning: Math.min(plan.tokens.reasoning, completion) };

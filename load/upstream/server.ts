@@ -5,10 +5,11 @@ import { type Delivery, failBefore, sendJson } from './answer.ts';
 import { deliver, GENERATING_PATHS, planFor } from './endpoints.ts';
 import { errorBody, FAULTS, isFault } from './faults.ts';
 import { embeddingModelsBody, findModel, modelsBody, serves } from './models.ts';
-import { PostHogAccount } from './posthog.ts';
+import { PostHogAccount, type PostHogFault } from './posthog.ts';
 import { listRecordings, readRecording, replay } from './recordings.ts';
 import { faultOf, type SimRequest } from './request.ts';
 import { forecastBody, placesBody } from './weather.ts';
+import { Webhook } from './webhook.ts';
 
 export interface UpstreamOptions {
   /** 0: any free one. */
@@ -37,13 +38,14 @@ interface Sim {
   options: UpstreamOptions;
   account: Account;
   posthog: PostHogAccount;
+  webhook: Webhook;
 }
 
 const API = '/api/v1';
 
 /** Starts the simulated OpenRouter. Rejects with Node's error when the port is taken. */
 export async function startUpstream(options: UpstreamOptions = {}): Promise<SimulatedUpstream> {
-  const sim: Sim = { options, account: new Account(), posthog: new PostHogAccount() };
+  const sim: Sim = { options, account: new Account(), posthog: new PostHogAccount(), webhook: new Webhook() };
   const server = createServer((request, response) => {
     handle(sim, request, response).catch((error: Error) => {
       // It trips over what is not of the type that it should be, where the real one refuses it.
@@ -79,12 +81,23 @@ async function handle(sim: Sim, request: IncomingMessage, response: ServerRespon
     case 'GET /v1/forecast':
       return sendJson(response, 200, forecastBody(url.searchParams));
     case 'POST /batch':
-      return sendJson(response, sim.posthog.ingest(body), { status: 1 });
+      return ingest(sim.posthog, body, response);
     case 'GET /sim/posthog':
-      return sendJson(response, 200, { events: sim.posthog.events });
+      return sendJson(response, 200, { events: sim.posthog.events, statuses: sim.posthog.statuses });
+    case 'DELETE /sim/posthog':
+      sim.posthog.clear();
+      return sendJson(response, 200, {});
+    case 'POST /sim/webhook':
+      return sendJson(response, sim.webhook.receive(body), {});
+    case 'GET /sim/webhook':
+      return sendJson(response, 200, { bodies: sim.webhook.bodies });
     case 'POST /sim/faults': {
-      const { posthog } = JSON.parse(body.toString()) as { posthog: { status: number; times: number } };
-      sim.posthog.failNext(posthog.status, posthog.times);
+      const { posthog, webhook } = JSON.parse(body.toString()) as {
+        posthog?: PostHogFault | null;
+        webhook?: { status: number; times: number };
+      };
+      if (posthog !== undefined) sim.posthog.fail(posthog);
+      if (webhook) sim.webhook.failNext(webhook.status, webhook.times);
       return sendJson(response, 200, {});
     }
     case 'GET /sim/ledger':
@@ -104,6 +117,12 @@ async function handle(sim: Sim, request: IncomingMessage, response: ServerRespon
   }
 }
 
+function ingest(posthog: PostHogAccount, body: Buffer, response: ServerResponse): void {
+  const status = posthog.ingest(body);
+  if (status === 0) response.destroy();
+  else sendJson(response, status, { status: 1 });
+}
+
 async function openRouter(
   sim: Sim,
   route: string,
@@ -120,7 +139,12 @@ async function openRouter(
       return sendJson(response, 200, embeddingModelsBody());
     case 'GET /key':
       return sendJson(response, 200, {
-        data: { label: 'sim', usage: sim.account.total().cost_nano_usd / 1e9, limit: null, is_free_tier: false },
+        data: {
+          label: 'sim',
+          usage: sim.account.total(header(request, 'authorization')).cost_nano_usd / 1e9,
+          limit: null,
+          is_free_tier: false,
+        },
       });
     case 'GET /credits':
       return sendJson(response, 200, {
@@ -138,7 +162,7 @@ async function openRouter(
 function generation(sim: Sim, id: string, response: ServerResponse): void {
   const entry = sim.account.find(id);
   // Like the real one, it knows a generation only once that has ended.
-  if (!entry?.settled) {
+  if (!entry?.settled || !sim.account.isTold(id)) {
     sendJson(response, 404, errorBody(404, `Generation ${id} not found`));
     return;
   }
@@ -196,6 +220,7 @@ async function generate(
     settled: false,
     cancelled: false,
     chunks_sent: 0,
+    payer: header(request, 'authorization') ?? '',
     received_headers: {
       'http-referer': header(request, 'http-referer') ?? '',
       'x-title': header(request, 'x-title') ?? '',
