@@ -1,3 +1,4 @@
+import { allAccounts } from '../../shared/all-accounts.ts';
 import type { AppContext } from '../env.ts';
 import { unavailable } from '../http/errors.ts';
 import { readQuery } from '../http/input.ts';
@@ -86,10 +87,7 @@ function page<T>({ starts, widthSeconds, nextPage }: Buckets, rows: readonly Row
   };
 }
 
-/**
- * Sums over all accounts. A rollup's primary key begins with the account, so that a span of time is
- * one seek an account; the accounts themselves are found by skipping from one to the next.
- */
+/** Sums over all accounts. */
 async function readRows(
   c: AppContext,
   { width, starts, widthSeconds }: Buckets,
@@ -104,11 +102,7 @@ async function readRows(
   const columns = [...new Set(groups.flatMap((group) => COLUMNS[group] ?? []))];
   const shown = ['user_id', 'key_id', 'model'].map((name) => (columns.includes(name) ? name : `NULL AS ${name}`));
   const sql = `
-    WITH RECURSIVE accounts (id) AS (
-      SELECT min(user_id) FROM ${table}
-      UNION ALL
-      SELECT (SELECT min(user_id) FROM ${table} WHERE user_id > accounts.id) FROM accounts WHERE accounts.id IS NOT NULL
-    )
+    WITH RECURSIVE ${allAccounts(table)}
     SELECT ${period} AS bucket, ${shown.join(', ')}, sum(requests) AS requests, sum(input_tokens) AS input_tokens,
            sum(output_tokens) AS output_tokens, sum(cached_tokens) AS cached_tokens,
            sum(cache_write_tokens) AS cache_write_tokens, sum(cost_nano_usd) AS cost_nano_usd

@@ -97,6 +97,14 @@ const ADMIN: [method: string, path: string, body: Json][] = [
   ['POST', '/admin/users/victim/keys', { name: 'k', permissions: ['read'], rate_limit: 5, expires_at: 4_000_000_000 }],
   ['PATCH', '/admin/keys/key_victim', { name: 'k', permissions: ['read'], resume: true, privacy: false, tier: null }],
   ['POST', '/admin/keys/key_victim/rotate', { overlap_seconds: 60 }],
+  [
+    'POST',
+    '/admin/dead-letters/replay',
+    {
+      filter: { queue: 'usage', reason: 'x', request_id: 'y', from: '2026-11-01', to: '2026-11-02T08:30:00Z' },
+      after: 'z',
+    },
+  ],
   ['PATCH', '/admin/tiers/free', { requests_per_minute: 20, budget_day_nano_usd: null }],
 ];
 

@@ -1,0 +1,114 @@
+import { accepts } from 'hono/accepts';
+import * as z from 'zod';
+import { allAccounts } from '../../../shared/all-accounts.ts';
+import { SUMS } from '../../../shared/ledger.ts';
+import { nanoToUsd } from '../../../shared/money.ts';
+import type { AppContext } from '../../env.ts';
+import { csvOf } from '../../http/csv.ts';
+import { ApiError } from '../../http/errors.ts';
+import { readQuery } from '../../http/input.ts';
+import { inDatabase } from './change.ts';
+
+/** More than any invoice run by hand; an isolate has room for it. */
+const MAX_LINES = 50_000;
+
+export const BillingQuery = z.strictObject({
+  month: z
+    .string()
+    .regex(/^(?:19[7-9]\d|[2-9]\d{3})-(?:0[1-9]|1[0-2])$/)
+    .meta({ examples: ['2026-11'] }),
+  user_id: z.string().max(256).optional(),
+  format: z.enum(['json', 'csv']).optional(),
+});
+
+/** The numbers of an invoice line. */
+export const COUNTS = ['requests', 'errors', ...SUMS] as const;
+type Counts = Record<(typeof COUNTS)[number], number>;
+type Line = Counts & { user_id: string; model: string };
+
+const CSV_COLUMNS = ['month', 'user_id', 'model', ...COUNTS, 'cost_usd'] as const;
+
+/** Bound to (from, to, user_id or NULL). */
+const LINES = `
+  WITH RECURSIVE ${allAccounts('usage_rollups_daily')}
+  SELECT user_id, model, ${COUNTS.map((count) => `sum(${count}) AS ${count}`).join(', ')}
+    FROM accounts JOIN usage_rollups_daily ON user_id = accounts.id
+   WHERE day >= ?1 AND day < ?2 AND (?3 IS NULL OR accounts.id = ?3)
+   GROUP BY user_id, model
+   ORDER BY user_id, model
+   LIMIT ${MAX_LINES + 1}`;
+
+/** Attempts of the month, of all accounts, whose cost is not final. The first term is that of their index. */
+const OPEN_ATTEMPTS = `
+  SELECT count(*) AS attempts
+    FROM unpriced_attempts
+   WHERE state IN ('pending', 'no_price', 'given_up') AND state IN ('pending', 'no_price')
+     AND created_at >= ?1 AND created_at < ?2`;
+
+/**
+ * GET /admin/billing: a UTC month's usage and cost by account and model, from the rollups, and so to the
+ * nano-dollar what the ledger holds; as JSON, with totals, or as CSV, a line each.
+ */
+export async function billing(c: AppContext): Promise<Response> {
+  const { month, user_id: userId = null, format } = readQuery(c, BillingQuery);
+  const { from, to } = spanOf(month);
+  const [lines, open] = await inDatabase(() =>
+    Promise.all([
+      c.env.DB.prepare(LINES).bind(from, to, userId).all<Line>(),
+      c.env.DB.prepare(OPEN_ATTEMPTS).bind(from, to).first<number>('attempts'),
+    ]),
+  );
+  if (lines.results.length > MAX_LINES) throw tooMany();
+  c.header('vary', 'accept', { append: true });
+  if ((format ?? acceptedFormat(c)) === 'csv') return csv(c, month, lines.results);
+  return c.json({
+    object: 'billing',
+    month,
+    start: new Date(from).toISOString(),
+    end: new Date(to).toISOString(),
+    closed: to <= Date.now() && open === 0,
+    open_attempts: open ?? 0,
+    data: lines.results.map(withUsd),
+    accounts: [...Map.groupBy(lines.results, ({ user_id }) => user_id)].map(([user_id, own]) => ({
+      user_id,
+      ...withUsd(totalOf(own)),
+    })),
+    total: withUsd(totalOf(lines.results)),
+  });
+}
+
+function spanOf(month: string): { from: number; to: number } {
+  const [year = 0, number = 0] = month.split('-').map(Number);
+  return { from: Date.UTC(year, number - 1), to: Date.UTC(year, number) };
+}
+
+function acceptedFormat(c: AppContext): 'json' | 'csv' {
+  const supports = ['application/json', 'text/csv'];
+  const type = accepts(c, { header: 'Accept', supports, default: 'application/json' });
+  return type === 'text/csv' ? 'csv' : 'json';
+}
+
+function csv(c: AppContext, month: string, lines: readonly Line[]): Response {
+  const rows = lines.map((line) => ({ month, ...withUsd(line) }));
+  return c.body(csvOf(CSV_COLUMNS, rows), 200, {
+    'content-type': 'text/csv; charset=utf-8; header=present',
+    'content-disposition': `attachment; filename="billing-${month}.csv"`,
+  });
+}
+
+function totalOf(lines: readonly Counts[]): Counts {
+  const sum = (count: keyof Counts) => lines.reduce((total, line) => total + line[count], 0);
+  return Object.fromEntries(COUNTS.map((count) => [count, sum(count)])) as Counts;
+}
+
+function withUsd<T extends Counts>(counts: T): T & { cost_usd: string } {
+  return { ...counts, cost_usd: nanoToUsd(counts.cost_nano_usd) };
+}
+
+function tooMany(): ApiError {
+  return new ApiError(400, {
+    message: `The month has more than ${MAX_LINES} lines: name an account by 'user_id'.`,
+    param: 'user_id',
+    code: 'too_many_lines',
+  });
+}

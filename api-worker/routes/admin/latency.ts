@@ -1,0 +1,98 @@
+import * as z from 'zod';
+import { allAccounts } from '../../../shared/all-accounts.ts';
+import { type Bucket, percentile } from '../../../shared/latency.ts';
+import type { AppContext } from '../../env.ts';
+import { ApiError } from '../../http/errors.ts';
+import { readQuery } from '../../http/input.ts';
+import { Instant } from '../../http/instant.ts';
+import { inDatabase } from './change.ts';
+
+const HOUR_MS = 3_600_000;
+const DEFAULT_SPAN_MS = 24 * HOUR_MS;
+/** Buckets of all histograms of an answer; an isolate has room for them. */
+const MAX_BUCKETS = 200_000;
+
+/** What percentiles can be asked for by, with the column behind each. */
+const COLUMNS = {
+  model: 'model',
+  key: 'key_id',
+  hour: `strftime('%Y-%m-%dT%H:00:00Z', hour / 1000, 'unixepoch')`,
+} as const;
+type Group = keyof typeof COLUMNS;
+const GROUPS = Object.keys(COLUMNS) as Group[];
+
+/** `start` inclusive, `end` exclusive, both widened to whole hours. */
+export const LatencyQuery = z
+  .strictObject({
+    start: Instant.optional(),
+    end: Instant.optional(),
+    user_id: z.string().max(256).optional(),
+    group_by: z
+      .string()
+      .transform((text) => text.split(',').map((name) => name.trim()))
+      .pipe(z.array(z.enum(GROUPS)))
+      .transform((asked) => GROUPS.filter((group) => asked.includes(group)))
+      .optional(),
+  })
+  .transform(({ start, end, user_id, group_by }) => {
+    const until = end ?? Date.now();
+    const to = Math.ceil(until / HOUR_MS) * HOUR_MS;
+    const from = Math.floor((start ?? until - DEFAULT_SPAN_MS) / HOUR_MS) * HOUR_MS;
+    return { from, to, userId: user_id ?? null, groups: group_by ?? [] };
+  })
+  .refine(({ from, to }) => from < to, { path: ['start'], message: "Invalid 'start': must be before 'end'." });
+
+type Row = Bucket & { measure: 'latency' | 'ttft' } & Partial<Record<Group, string>>;
+
+/** GET /admin/latency: percentiles of the time to the last byte and to the first event, from the histograms. */
+export async function latency(c: AppContext): Promise<Response> {
+  const { from, to, userId, groups } = readQuery(c, LatencyQuery);
+  const { results } = await inDatabase(() => c.env.DB.prepare(sqlOf(groups)).bind(from, to, userId).all<Row>());
+  if (results.length > MAX_BUCKETS) throw tooMany();
+  const byGroup = Map.groupBy(results, (row) => JSON.stringify(groups.map((group) => row[group])));
+  return c.json({
+    object: 'latency',
+    start: new Date(from).toISOString(),
+    end: new Date(to).toISOString(),
+    user_id: userId,
+    group_by: groups,
+    data: [...byGroup.values()].map((rows) => ({
+      ...Object.fromEntries(groups.map((group) => [group, rows[0]?.[group]])),
+      latency_ms: percentilesOf(rows.filter(({ measure }) => measure === 'latency')),
+      ttft_ms: percentilesOf(rows.filter(({ measure }) => measure === 'ttft')),
+    })),
+  });
+}
+
+/** Bound to (from, to, user_id or NULL). */
+function sqlOf(groups: readonly Group[]): string {
+  const columns = [...groups.map((group) => `${COLUMNS[group]} AS "${group}"`), 'measure', 'up_to_ms'];
+  const positions = columns.map((_, n) => n + 1).join(', ');
+  return `
+    WITH RECURSIVE ${allAccounts('usage_latency_hourly')}
+    SELECT ${columns.join(', ')}, sum(requests) AS requests
+      FROM accounts JOIN usage_latency_hourly ON user_id = accounts.id
+     WHERE hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR accounts.id = ?3)
+     GROUP BY ${positions}
+     ORDER BY ${positions}
+     LIMIT ${MAX_BUCKETS + 1}`;
+}
+
+/** Null where there were no requests. */
+function percentilesOf(histogram: readonly Bucket[]) {
+  return {
+    requests: histogram.reduce((sum, { requests }) => sum + requests, 0),
+    p50: percentile(histogram, 0.5),
+    p95: percentile(histogram, 0.95),
+    p99: percentile(histogram, 0.99),
+  };
+}
+
+function tooMany(): ApiError {
+  return new ApiError(400, {
+    message:
+      "There are too many histograms: ask for a shorter span, for one account by 'user_id', or for fewer groups.",
+    param: 'group_by',
+    code: 'too_many_groups',
+  });
+}

@@ -1,0 +1,87 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ledgerStatements } from '../../../shared/ledger.ts';
+import { billedBy } from '../../../shared/pricing.ts';
+import { usageEvent } from '../../support/usage-event.ts';
+import { applySchema, call, createKey, env, errorOf } from './support.ts';
+
+const START = Date.UTC(2026, 10, 3, 8);
+const HOUR = 3_600_000;
+
+let admin: string;
+beforeAll(async () => {
+  await applySchema();
+  admin = await createKey('operator', { permissions: ['admin'] });
+  const hundred = Array.from({ length: 100 }, (_, n) =>
+    usageEvent({
+      ...{ user_id: n < 50 ? 'ada' : 'bob', key_id: n < 50 ? 'ka' : 'kb', model: n % 2 ? 'm/odd' : 'm/even' },
+      ...{ latency_ms: (n + 1) * 100, ttft_ms: n < 10 ? null : 200, created_at: START + (n % 4) * HOUR },
+    }),
+  );
+  await env.DB.batch(
+    ledgerStatements(
+      env.DB,
+      hundred.map((event) => billedBy(event)),
+    ),
+  );
+});
+
+const get = (query: string) => call(`/admin/latency?start=2026-11-03&end=2026-11-04&${query}`, { key: admin });
+const json = async (query = '') => JSON.parse((await get(query)).text);
+/** A quarter off at most, as a bucket's ends are. */
+const near = (ms: number) => expect.toSatisfy((value: number) => Math.abs(value / ms - 1) <= 1 / 4, `near ${ms}`);
+
+describe('GET /admin/latency', () => {
+  it('tells percentiles over all accounts, a quarter off at most', async () => {
+    expect(await json()).toEqual({
+      ...{ object: 'latency', user_id: null, group_by: [] },
+      ...{ start: '2026-11-03T00:00:00.000Z', end: '2026-11-04T00:00:00.000Z' },
+      data: [
+        {
+          latency_ms: { requests: 100, p50: near(5_000), p95: near(9_500), p99: near(9_900) },
+          ttft_ms: { requests: 90, p50: near(200), p95: near(200), p99: near(200) },
+        },
+      ],
+    });
+  });
+
+  it('by key, model and hour, of an account, and of any span of hours', async () => {
+    const { data: keys } = await json('group_by=key');
+    expect(keys).toEqual([
+      expect.objectContaining({ key: 'ka', latency_ms: expect.objectContaining({ requests: 50, p50: near(2_500) }) }),
+      expect.objectContaining({ key: 'kb', latency_ms: expect.objectContaining({ requests: 50, p50: near(7_500) }) }),
+    ]);
+    const { data: own, user_id, group_by } = await json('group_by=hour,model&user_id=ada');
+    expect({ user_id, group_by }).toEqual({ user_id: 'ada', group_by: ['model', 'hour'] });
+    expect(own.map(({ model, hour, latency_ms }: typeof own) => [model, hour, latency_ms.requests])).toEqual([
+      ['m/even', '2026-11-03T08:00:00Z', 13],
+      ['m/even', '2026-11-03T10:00:00Z', 12],
+      ['m/odd', '2026-11-03T09:00:00Z', 13],
+      ['m/odd', '2026-11-03T11:00:00Z', 12],
+    ]);
+    const part = await call('/admin/latency?start=2026-11-03T09:59:00Z&end=2026-11-03T10:30:00Z', { key: admin });
+    expect(JSON.parse(part.text)).toMatchObject({
+      ...{ start: '2026-11-03T09:00:00.000Z', end: '2026-11-03T11:00:00.000Z' },
+      data: [{ latency_ms: { requests: 50 } }],
+    });
+  });
+
+  it('tells nothing of no requests, and null of none that were sent an event', async () => {
+    expect((await json('user_id=nobody')).data).toEqual([]);
+    await env.DB.batch(
+      ledgerStatements(env.DB, [billedBy(usageEvent({ user_id: 'carl', ttft_ms: null, created_at: START }))]),
+    );
+    const { data } = await json('user_id=carl');
+    expect(data[0].ttft_ms).toEqual({ requests: 0, p50: null, p95: null, p99: null });
+  });
+
+  it.each([
+    ['group_by=color', 'group_by[0]'],
+    ['start=yesterday', 'start'],
+    ['start=2026-11-05', 'start'],
+    ['color=red', null],
+  ])('refuses ?%s', async (query, param) => {
+    const answer = await call(`/admin/latency?end=2026-11-04&${query}`, { key: admin });
+    expect(answer.status).toBe(400);
+    expect(errorOf(answer).param).toBe(param);
+  });
+});
