@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseEnv } from 'node:util';
 import { type SimulatedUpstream, startUpstream } from '../load/upstream/server.ts';
+import { writeLocalConfigs } from './local-configs.ts';
 import { LOCAL_KEY, prepareLocalDatabase } from './local-state.ts';
 
 const HOST = '127.0.0.1';
@@ -25,13 +26,13 @@ async function nextFreePort(after: number): Promise<number> {
 }
 
 /** Both workers in one development server; the API worker, named first, gets the port. */
-function startWorkers(port: number, inspectorPort: number, stateDir: string, envFile: string): ChildProcess {
+function startWorkers(port: number, inspectorPort: number, stateDir: string, configs: readonly string[]): ChildProcess {
   return spawn(
     process.execPath,
     [
-      ...['node_modules/wrangler/bin/wrangler.js', 'dev', '-c', 'wrangler.api.toml', '-c', 'wrangler.consumer.toml'],
+      ...['node_modules/wrangler/bin/wrangler.js', 'dev', ...configs.flatMap((path) => ['-c', path])],
       ...['--ip', HOST, '--port', String(port), '--inspector-port', String(inspectorPort)],
-      ...['--persist-to', stateDir, '--env-file', envFile, '--show-interactive-dev-session=false'],
+      ...['--persist-to', stateDir, '--show-interactive-dev-session=false'],
     ],
     // A group of its own: Ctrl-C reaches it through us, once.
     { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: { ...process.env, WRANGLER_SEND_METRICS: 'false' } },
@@ -83,12 +84,12 @@ async function start(children: { workers?: ChildProcess; upstream?: SimulatedUps
     children.upstream = await startUpstream({ port: await nextFreePort(port), gapMs: 20 });
     Object.assign(vars, { OPENROUTER_API_KEY: 'simulated', UPSTREAM_BASE_URL: children.upstream.url });
   }
-  const envFile = join(stateDir, 'dev.vars');
-  const lines = Object.entries(vars).map(([name, value]) => `${name}=${JSON.stringify(value ?? '')}`);
-  writeFileSync(envFile, `${lines.join('\n')}\n`, { mode: 0o600 });
+  // The API worker's first; tests bring others.
+  const paths = process.env.WRANGLER_CONFIGS?.split(',') ?? ['wrangler.api.toml', 'wrangler.consumer.toml'];
+  const configs = writeLocalConfigs(paths, stateDir, vars);
 
   console.log('starting both workers');
-  const workers = startWorkers(port, await nextFreePort(9228), stateDir, envFile);
+  const workers = startWorkers(port, await nextFreePort(9228), resolve(stateDir), configs);
   children.workers = workers;
   let early = '';
   let isReady = false;

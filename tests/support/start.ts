@@ -52,6 +52,8 @@ export interface LocalSystem {
   origin: string;
   key: string;
   upstream: SimulatedUpstream;
+  /** Where the local database is. */
+  stateDir: string;
   /** What the workers logged. */
   output(): string;
   stop(): Promise<void>;
@@ -60,15 +62,22 @@ export interface LocalSystem {
 /**
  * Starts it with an empty database. In contrast to wrangler's test harness its outbound connections are
  * workerd's own, so that an upstream sees aborts, and workerd sees how an upstream dies.
+ *
+ * @param configure makes whatever is to be there before it starts, and returns more of its environment.
  */
-export async function startLocal(vars: Record<string, string> = {}): Promise<LocalSystem> {
+export async function startLocal(
+  vars: Record<string, string> = {},
+  configure: (stateDir: string) => Promise<Record<string, string>> = async () => ({}),
+): Promise<LocalSystem> {
   const upstream = await startUpstream();
   const port = await freePort();
   const stateDir = await mkdtemp(join(tmpdir(), 'openai-api-'));
   const started = start({
     OPENROUTER_API_KEY: 'sk-or-v1-of-the-tests',
     UPSTREAM_BASE_URL: upstream.url,
+    POSTHOG_HOST: upstream.origin,
     ...vars,
+    ...(await configure(stateDir)),
     PORT: String(port),
     STATE_DIR: stateDir,
   });
@@ -77,6 +86,7 @@ export async function startLocal(vars: Record<string, string> = {}): Promise<Loc
     origin: `http://127.0.0.1:${port}`,
     key: LOCAL_KEY,
     upstream,
+    stateDir,
     output: started.output,
     async stop() {
       await end(started);
