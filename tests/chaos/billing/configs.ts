@@ -1,0 +1,36 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+/** A queue gives a message up after so many deliveries, so that dead letters come about. */
+const DELIVERIES = 4;
+/** Smaller than in life, so that there are more of them to go wrong. */
+const BATCH = 20;
+
+/**
+ * Writes the workers' configurations with the faulty workers in the places of the real ones, which they
+ * call, and returns the environment that has them started.
+ */
+export async function writeConfigs(dir: string, seed: number): Promise<Record<string, string>> {
+  const vars = `[vars]\nCHAOS_SEED = "${seed}"\n`;
+  const api = (await read('wrangler.api.toml'))
+    .replace('main = "api-worker/index.ts"', `main = "${resolve('tests/chaos/workers/api.ts')}"`)
+    .replace('directory = "node_modules', `directory = "${resolve('node_modules')}`)
+    .replace('[vars]\n', vars)
+    .concat('\n[[services]]\nbinding = "CONSUMER"\nservice = "openai-api-consumer"\n');
+  const consumer = (await read('wrangler.consumer.toml'))
+    .replace('main = "consumer-worker/index.ts"', `main = "${resolve('tests/chaos/workers/consumer.ts')}"`)
+    .replace('[vars]\n', vars)
+    .replaceAll('max_batch_size = 100', `max_batch_size = ${BATCH}`)
+    .replaceAll('max_retries = 50', `max_retries = ${DELIVERIES}`);
+  await mkdir(join(dir, 'chaos'));
+  const paths = [join(dir, 'chaos/wrangler.api.toml'), join(dir, 'chaos/wrangler.consumer.toml')] as const;
+  await writeFile(paths[0], api);
+  await writeFile(paths[1], consumer);
+  return { WRANGLER_CONFIGS: paths.join(',') };
+}
+
+/** Without its other environments. */
+async function read(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8');
+  return text.slice(0, text.indexOf('\n[env.'));
+}
