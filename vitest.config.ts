@@ -19,7 +19,9 @@ export default defineConfig({
       workerd('integration:api', ['tests/integration/api/**/*.test.ts'], './wrangler.api.toml', [
         './tests/support/upstream.setup.ts',
       ]),
-      workerd('integration:consumer', ['tests/integration/consumer/**/*.test.ts'], './wrangler.consumer.toml'),
+      workerd('integration:consumer', ['tests/integration/consumer/**/*.test.ts'], './wrangler.consumer.toml', [
+        './tests/support/upstream.setup.ts',
+      ]),
       {
         test: {
           name: 'e2e',

@@ -8,8 +8,23 @@ import { requestLog } from './http/log.ts';
 import { onlyMethods, unknownUrl } from './http/not-found.ts';
 import { requestId } from './http/request-id.ts';
 import { rateLimits } from './limits/admission.ts';
+import { reportUnexpected } from './metering/exceptions.ts';
+import { listAccountComparisons } from './routes/admin/account-comparisons.ts';
+import { listAlerts } from './routes/admin/alerts.ts';
 import { listAuditLog } from './routes/admin/audit-log.ts';
+import { billing } from './routes/admin/billing.ts';
+import {
+  discardDeadLetters,
+  listDeadLetters,
+  replayDeadLetters,
+  retrieveDeadLetter,
+  summarizeDeadLetters,
+} from './routes/admin/dead-letters.ts';
 import { createKey, listKeys, retrieveKey, revokeKey, rotateKey, updateKey } from './routes/admin/keys.ts';
+import { latency } from './routes/admin/latency.ts';
+import { listLedgerArchives, restoreLedgerArchive } from './routes/admin/ledger-archives.ts';
+import { listPrices, setPrice } from './routes/admin/prices.ts';
+import { rerate } from './routes/admin/rerate.ts';
 import { listTiers, updateTier } from './routes/admin/tiers.ts';
 import { createUser, listUsers, retrieveUser, updateUser } from './routes/admin/users.ts';
 import { clearCache } from './routes/cache.ts';
@@ -69,7 +84,23 @@ app
 app.post('/admin/keys/:id/rotate', rotateKey).all(onlyMethods('POST'));
 app.get('/admin/tiers', listTiers).all(onlyMethods('GET'));
 app.patch('/admin/tiers/:id', updateTier).all(onlyMethods('PATCH'));
+app.get('/admin/prices', listPrices).post(setPrice).all(onlyMethods('GET', 'POST'));
+app.post('/admin/rerate', rerate).all(onlyMethods('POST'));
 app.get('/admin/audit-log', listAuditLog).all(onlyMethods('GET'));
+app.get('/admin/ledger-archives', listLedgerArchives).all(onlyMethods('GET'));
+app.post('/admin/ledger-archives/:id{.+}/restore', restoreLedgerArchive).all(onlyMethods('POST'));
+app.get('/admin/dead-letters', listDeadLetters).all(onlyMethods('GET'));
+app.get('/admin/dead-letters/summary', summarizeDeadLetters).all(onlyMethods('GET'));
+app.post('/admin/dead-letters/replay', replayDeadLetters).all(onlyMethods('POST'));
+app.post('/admin/dead-letters/discard', discardDeadLetters).all(onlyMethods('POST'));
+app.get('/admin/dead-letters/:id', retrieveDeadLetter).all(onlyMethods('GET'));
+app.get('/admin/billing', billing).all(onlyMethods('GET'));
+app.get('/admin/latency', latency).all(onlyMethods('GET'));
+app.get('/admin/alerts', listAlerts).all(onlyMethods('GET'));
+app.get('/admin/account-comparisons', listAccountComparisons).all(onlyMethods('GET'));
 
 app.notFound(unknownUrl);
-app.onError((error) => errorResponse(toApiError(error)));
+app.onError((error, c) => {
+  reportUnexpected(c, error);
+  return errorResponse(toApiError(error));
+});

@@ -1,14 +1,21 @@
 import type * as z from 'zod';
+import { ComparisonsQuery } from '../routes/admin/account-comparisons.ts';
 import { AuditQuery } from '../routes/admin/audit-log.ts';
+import { BillingQuery } from '../routes/admin/billing.ts';
+import { LettersQuery, LettersSummaryQuery } from '../routes/admin/dead-letters/letters.ts';
 import { KeysQuery } from '../routes/admin/keys.ts';
+import { LatencyQuery } from '../routes/admin/latency.ts';
+import { ArchivesQuery } from '../routes/admin/ledger-archives.ts';
 import { PageQuery } from '../routes/admin/page.ts';
+import { PricesQuery } from '../routes/admin/prices.ts';
 import type { ErrorStatus } from './components.ts';
 import type { Operation } from './operation.ts';
 import type { SchemaName } from './schemas.ts';
 
 type Rest = Pick<Operation, 'description' | 'body' | 'query' | 'pathExample'> & {
-  /** What it answers with, at which status if not 200. */
+  /** What it answers with, at which status if not 200; and as what else. */
   json: SchemaName;
+  other?: string;
   status?: 200 | 201;
   errors?: readonly ErrorStatus[];
 };
@@ -75,10 +82,111 @@ export const ADMIN_OPERATIONS: readonly Operation[] = [
     json: 'Tier',
     errors: [404],
   }),
+  admin('get', '/admin/prices', 'listPrices', 'Read the price book', {
+    description:
+      "What models cost, and since when, by model and time. It prices what the upstream does not; the upstream's list is read every night.",
+    query: paged(PricesQuery, { model: 'Only of this model.' }),
+    json: 'ModelPricePage',
+  }),
+  admin('post', '/admin/prices', 'setPrice', 'Set the prices of a model', {
+    description:
+      'Dollars for a token, an image or a request, as decimal strings, from `valid_from` (Unix seconds; now if left out). They hold until others are set, or until the upstream changes the price that it lists. Attempts from before are re-rated by `POST /admin/rerate`.',
+    body: {
+      schema: 'PriceSetting',
+      example: { model: 'openai/gpt-5-mini', prompt: '0.00000025', completion: '0.000002' },
+    },
+    json: 'ModelPrice',
+    status: 201,
+    errors: [409],
+  }),
+  admin('post', '/admin/rerate', 'rerate', 'Re-rate a period', {
+    description:
+      'The attempts that the upstream did not price get the prices that the price book has for their time by now, up to 500 a call: go on with `after`, the `next` of the answer. With `dry_run`, as if left out, nothing is written. What the upstream has said is not touched; corrections are rows of their own in the ledger.',
+    body: { schema: 'RerateRequest', example: { from: '2026-11-01', to: '2026-12-01', dry_run: true } },
+    json: 'Rerating',
+  }),
   admin('get', '/admin/audit-log', 'listAuditLog', 'Read the audit log', {
     description: 'Every change of accounts, keys and tiers, the newest first.',
     query: paged(AuditQuery),
     json: 'AuditLogPage',
+  }),
+  admin('get', '/admin/dead-letters', 'listDeadLetters', 'List dead letters', {
+    description: 'Messages that could not be used, without their bodies, the oldest first.',
+    query: paged(LettersQuery),
+    json: 'DeadLetterPage',
+  }),
+  admin('get', '/admin/dead-letters/summary', 'summarizeDeadLetters', 'Sum up dead letters', {
+    description: 'By queue and state: how many, since when, and what is not billed for them.',
+    query: { schema: LettersSummaryQuery },
+    json: 'DeadLetterSummary',
+  }),
+  admin('get', '/admin/dead-letters/{id}', 'retrieveDeadLetter', 'Look up a dead letter', {
+    pathExample: 'd0e1…',
+    description: 'With the body of the message, which of analytics may hold content.',
+    json: 'DeadLetter',
+    errors: [404],
+  }),
+  admin('post', '/admin/dead-letters/replay', 'replayDeadLetters', 'Replay dead letters', {
+    description:
+      'What is valid goes back to the queue that it came from; of what was replayed or discarded before, only what `ids` name. A request is billed once however often it is replayed.',
+    body: { schema: 'DeadLetterSelection', example: { filter: { queue: 'usage' }, dry_run: true } },
+    json: 'DeadLetterChanges',
+    errors: [404],
+  }),
+  admin('post', '/admin/dead-letters/discard', 'discardDeadLetters', 'Discard dead letters', {
+    description: 'They are kept, and no longer stuck.',
+    body: { schema: 'DeadLetterSelection', example: { ids: ['d0e1…'] } },
+    json: 'DeadLetterChanges',
+    errors: [404],
+  }),
+  admin('get', '/admin/billing', 'exportBilling', 'Export the billing of a month', {
+    description:
+      'By account and model, from the rollups: to the nano-dollar what the ledger holds. As CSV if `format` or `Accept` says so, where a text that a spreadsheet would take for a formula, or that begins with an apostrophe, has an apostrophe before it.',
+    query: {
+      schema: BillingQuery,
+      meanings: { month: 'A month of UTC.', user_id: 'Only of this account.', format: 'Before what `Accept` says.' },
+    },
+    json: 'Billing',
+    other: 'text/csv',
+    errors: [400],
+  }),
+  admin('get', '/admin/latency', 'queryLatency', 'Ask for percentiles of latency', {
+    description: 'From histograms: a percentile is off by a quarter at most, and usually by far less.',
+    query: {
+      schema: LatencyQuery,
+      meanings: {
+        start:
+          'From when, included: an ISO date (midnight UTC) or instant, widened to the whole hour. A day ago if left out.',
+        user_id: 'Only of this account.',
+        group_by: 'Any of model, key and hour, separated by commas.',
+      },
+    },
+    json: 'Latency',
+    errors: [400],
+  }),
+  admin('get', '/admin/alerts', 'listAlerts', 'List the alerts', {
+    description:
+      'Those that are on, as they were last measured. `error_rate` is in percent, `latency_p95` in milliseconds, `queue_backlog` and `dead_letters` in messages, `missing_prices` and `given_up` in attempts, `spend_jump` in usual hours, `account_drift` in dollars.',
+    json: 'AlertList',
+  }),
+  admin('get', '/admin/account-comparisons', 'listAccountComparisons', 'Read the daily comparisons with the upstream', {
+    description:
+      "The ledger's total beside what the upstream says that our key has spent, day by day, the newest first.",
+    query: paged(ComparisonsQuery),
+    json: 'AccountComparisonPage',
+  }),
+  admin('get', '/admin/ledger-archives', 'listLedgerArchives', 'List the archives of the ledger', {
+    description: 'Ledger rows that were moved to R2 after `LEDGER_RETENTION_DAYS`, the oldest first.',
+    query: paged(ArchivesQuery, { request_id: 'Only those that may hold the rows of this request.' }),
+    json: 'LedgerArchivePage',
+  }),
+  admin('post', '/admin/ledger-archives/{id}/restore', 'restoreLedgerArchive', 'Restore an archive of the ledger', {
+    description:
+      'Its rows come back into the database as they were, all or none, for a week; again prolongs that. Write the slashes of the id as `%2F` or as they are.',
+    pathExample: 'ledger/2026/11/24/….ndjson.gz',
+    body: { schema: 'LedgerRestoration', example: {} },
+    json: 'LedgerArchive',
+    errors: [404, 409],
   }),
 ];
 
@@ -91,8 +199,8 @@ function admin(
   path: string,
   id: string,
   summary: string,
-  { json, status = 200, errors = [], ...rest }: Rest,
+  { json, other, status = 200, errors = [], ...rest }: Rest,
 ): Operation {
-  const answers = { [status]: { description: status === 201 ? 'Created.' : 'Done.', json } };
+  const answers = { [status]: { description: status === 201 ? 'Created.' : 'Done.', json, ...(other && { other }) } };
   return { method, path, id, tag: 'Administration', summary, permission: 'admin', ...rest, answers, errors };
 }

@@ -1,6 +1,9 @@
 import * as z from 'zod';
+import { PRICE_CLASSES, type Prices } from '../../shared/price-overrides.ts';
 import { PERMISSIONS } from '../auth/principal.ts';
 import { Limits } from '../limits/limits.ts';
+import { COUNTS as BILLED } from '../routes/admin/billing.ts';
+import { LETTER_STATES } from '../routes/admin/dead-letters/letters.ts';
 import { SUMS } from '../routes/usage-query.ts';
 
 /**
@@ -127,6 +130,7 @@ const budget = z.object({
   limit_usd: usd.nullable(),
   used_usd: usd,
   held_usd: usd.meta({ description: 'For requests whose cost is not known yet.' }),
+  held_requests: z.int().meta({ description: 'How many they are.' }),
   reserved_usd: usd.meta({ description: 'By requests in flight.' }),
   remaining_usd: usd.nullable(),
   ...resetsAt,
@@ -234,6 +238,41 @@ export const KeyRevoked = z.object({ object: z.literal('api_key.deleted'), id: t
 export const Tier = z.object({ object: z.literal('tier'), id: text, limits: Limits });
 export const TierList = listOf(Tier);
 
+const decimal = text.nullable().meta({ examples: ['0.00000025'] });
+export const ModelPrice = z.object({
+  object: z.literal('model_price'),
+  id: text,
+  model: text,
+  valid_from: seconds.meta({ description: "0: for all time before the model's next price." }),
+  canonical_slug: text.nullable().meta({ description: 'The dated name under which its answers come.' }),
+  ...(Object.fromEntries(PRICE_CLASSES.map((name) => [name, decimal])) as Record<keyof Prices, typeof decimal>),
+  overrides: z
+    .array(z.looseObject({}))
+    .nullable()
+    .meta({ description: 'Other prices under conditions, as the upstream lists them.' }),
+  source: z.enum(['upstream', 'operator']),
+  created_at: seconds,
+});
+export const ModelPricePage = pageOf(ModelPrice);
+
+const rerated = z.object({
+  attempts: count,
+  changed: count.meta({ description: 'Of these, that get another price.' }),
+  without_price: count.meta({ description: 'Of these, for whose model there is none. They count as 0 in the sums.' }),
+  before_nano_usd: count,
+  after_nano_usd: count,
+  difference_nano_usd: z.int(),
+});
+export const Rerating = rerated.extend({
+  object: z.literal('rerating'),
+  from: z.iso.datetime(),
+  to: z.iso.datetime(),
+  dry_run: z.boolean().meta({ description: 'Whether nothing was written.' }),
+  models: z.array(rerated.extend({ model: text })),
+  archives: count.meta({ description: 'Archives of the ledger within the period: what is in them is not re-rated.' }),
+  next: text.nullable().meta({ description: 'Where the next page begins; null: this was the last.' }),
+});
+
 export const AuditLogPage = pageOf(
   z.object({
     object: z.literal('audit_log.entry'),
@@ -248,3 +287,138 @@ export const AuditLogPage = pageOf(
     created_at: seconds,
   }),
 );
+
+const billed = z.object({
+  ...(Object.fromEntries(BILLED.map((name) => [name, count])) as Record<(typeof BILLED)[number], typeof count>),
+  cost_usd: usd,
+});
+
+export const Billing = z.object({
+  object: z.literal('billing'),
+  month: text,
+  start: z.iso.datetime(),
+  end: z.iso.datetime(),
+  closed: z.boolean().meta({ description: 'The month is over, and none of its attempts is open.' }),
+  open_attempts: count.meta({
+    description:
+      'Of all accounts: what they cost is not final, as the upstream has not said yet, or no price is known.',
+  }),
+  data: z.array(billed.extend({ user_id: text, model: text })),
+  accounts: z.array(billed.extend({ user_id: text })),
+  total: billed,
+});
+
+const percentiles = z.object({
+  requests: count,
+  p50: count.nullable(),
+  p95: count.nullable(),
+  p99: count.nullable(),
+});
+
+export const Latency = z.object({
+  object: z.literal('latency'),
+  start: z.iso.datetime(),
+  end: z.iso.datetime(),
+  user_id: text.nullable(),
+  group_by: z.array(text),
+  data: z.array(
+    z.object({
+      model: text.optional(),
+      key: text.optional(),
+      hour: text.optional(),
+      latency_ms: percentiles.meta({ description: 'To the last byte.' }),
+      ttft_ms: percentiles.meta({ description: 'To the first event, of requests that were sent one.' }),
+    }),
+  ),
+});
+
+export const AlertList = listOf(
+  z.object({
+    object: z.literal('alert'),
+    name: text.meta({ examples: ['error_rate'] }),
+    state: z.enum(['ok', 'firing']),
+    value: z.number().nullable().meta({ description: 'As last measured; null: it could not be.' }),
+    threshold: z.number(),
+    changed_at: seconds,
+    told_at: seconds.nullable().meta({ description: 'Null: the change has not been told yet.' }),
+    checked_at: seconds,
+  }),
+);
+
+const nano = z.int();
+export const AccountComparisonPage = pageOf(
+  z.object({
+    object: z.literal('account_comparison'),
+    id: text,
+    compared_at: seconds,
+    upstream_nano_usd: nano,
+    ledger_nano_usd: nano,
+    difference_nano_usd: nano.meta({ description: 'upstream - ledger' }),
+    drift_nano_usd: nano.meta({ description: 'By how much the difference has changed since the day before.' }),
+    difference_usd: usd,
+    drift_usd: usd,
+  }),
+);
+
+const letter = z.object({
+  object: z.literal('dead_letter'),
+  id: text,
+  queue: text,
+  state: z.enum(LETTER_STATES),
+  reason: text,
+  attempts: count.meta({ description: 'Deliveries from that queue.' }),
+  request_id: text.nullable(),
+  cost_nano_usd: z.int().nullable().meta({ description: 'As the message says.' }),
+  unbilled_nano_usd: z.int().meta({ description: 'What the ledger lacks for it.' }),
+  created_at: seconds.meta({ description: 'When the message was sent.' }),
+  stored_at: seconds,
+  state_at: seconds.nullable().meta({ description: 'When it was replayed or discarded.' }),
+});
+export const DeadLetterPage = pageOf(letter);
+export const DeadLetter = letter.extend({ body: z.unknown() });
+
+const letters = z.object({
+  count,
+  oldest_at: seconds.nullable(),
+  unbilled_nano_usd: z.int(),
+  unbilled_usd: usd,
+});
+export const DeadLetterSummary = z.object({
+  object: z.literal('dead_letter.summary'),
+  data: z.array(letters.extend({ queue: text, state: z.enum(LETTER_STATES) })),
+  stuck: letters,
+});
+
+export const DeadLetterChanges = pageOf(
+  z.object({
+    object: z.literal('dead_letter.change'),
+    id: text,
+    queue: text,
+    request_id: text.nullable(),
+    cost_nano_usd: z.int().nullable(),
+    outcome: z.enum(['will_be_billed', 'will_be_delivered', 'in_ledger', 'refused', 'failed', 'discarded']).meta({
+      description:
+        '`will_be_billed`, `will_be_delivered`: sent to its queue. `in_ledger`: billed before, so nothing was sent. `failed`: may be tried again.',
+    }),
+    why: text.nullable().meta({ description: 'Where it was refused or failed.' }),
+  }),
+).extend({ dry_run: z.boolean().meta({ description: 'Whether nothing was done: outcomes are what would be.' }) });
+
+export const LedgerArchive = z.object({
+  object: z.literal('ledger.archive'),
+  id: text.meta({ description: 'The key of its object in the bucket.' }),
+  state: z.enum(['stored', 'moved', 'restored']).meta({
+    description:
+      'Where its rows are: `stored`: in the bucket, and still in the database. `moved`: in the bucket alone.',
+  }),
+  first_request_id: text,
+  last_request_id: text,
+  rows: count.meta({ description: 'Of the ledger, corrections included.' }),
+  cost_nano_usd: z.int(),
+  sha256: text,
+  archived_at: seconds,
+  deleted_at: seconds.nullable().meta({ description: 'When its rows left the database.' }),
+  restored_at: seconds.nullable(),
+  restored_until: seconds.nullable().meta({ description: 'When restored rows leave again.' }),
+});
+export const LedgerArchivePage = pageOf(LedgerArchive);

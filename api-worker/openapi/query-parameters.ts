@@ -20,6 +20,12 @@ const MEANINGS: Record<string, string> = {
   project_ids: 'There are no projects: to ask for one finds nothing.',
   models: 'Only of these models.',
   batch: 'There are no batches: to ask for them finds nothing.',
+  queue: "A part of the queue's name.",
+  reason: 'A part of the reason, in small or capital letters.',
+  request_id: 'Of this request.',
+  from: 'From when, included: an ISO date (midnight UTC) or instant.',
+  to: 'Until when, excluded.',
+  state: 'Only in this state.',
 };
 
 /** A query's parameters, from the schema that validates it. */

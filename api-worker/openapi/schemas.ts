@@ -1,5 +1,9 @@
 import * as z from 'zod';
+import { LetterSelection } from '../routes/admin/dead-letters/letters.ts';
 import { KeyChange, KeyCreation, Rotation } from '../routes/admin/keys.ts';
+import { Restoration } from '../routes/admin/ledger-archives.ts';
+import { PriceSetting } from '../routes/admin/prices.ts';
+import { RerateRequest } from '../routes/admin/rerate.ts';
 import { TierChange } from '../routes/admin/tiers.ts';
 import { UserChange, UserCreation } from '../routes/admin/users.ts';
 import { ChatRequest } from '../routes/chat-request.ts';
@@ -21,6 +25,9 @@ const SCHEMAS = {
   KeyChange,
   KeyRotation: Rotation,
   TierChange,
+  PriceSetting,
+  RerateRequest,
+  DeadLetterSelection: LetterSelection,
   Error: answers.ApiErrorAnswer,
   ChatCompletion: answers.ChatCompletion,
   ChatCompletionChunk: answers.ChatCompletionChunk,
@@ -44,7 +51,21 @@ const SCHEMAS = {
   KeyRevoked: answers.KeyRevoked,
   Tier: answers.Tier,
   TierList: answers.TierList,
+  ModelPrice: answers.ModelPrice,
+  ModelPricePage: answers.ModelPricePage,
+  Rerating: answers.Rerating,
   AuditLogPage: answers.AuditLogPage,
+  DeadLetterPage: answers.DeadLetterPage,
+  DeadLetter: answers.DeadLetter,
+  DeadLetterSummary: answers.DeadLetterSummary,
+  DeadLetterChanges: answers.DeadLetterChanges,
+  Billing: answers.Billing,
+  Latency: answers.Latency,
+  AlertList: answers.AlertList,
+  AccountComparisonPage: answers.AccountComparisonPage,
+  LedgerArchivePage: answers.LedgerArchivePage,
+  LedgerArchive: answers.LedgerArchive,
+  LedgerRestoration: Restoration,
 } as const satisfies Record<string, z.ZodType>;
 export type SchemaName = keyof typeof SCHEMAS;
 

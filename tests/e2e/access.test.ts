@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { storeDeadLetters } from '../support/dead-letter.ts';
 import { ENDPOINTS, type Endpoint } from '../support/endpoints.ts';
+import { putArchive } from '../support/ledger-archive.ts';
 import { type System, startSystem } from '../support/system.ts';
 
 const JWT = { JWT_SECRET: 'a secret of the tests, 32 characters or more', JWT_ISSUER: 'tests', JWT_AUDIENCE: 'api' };
@@ -37,6 +39,8 @@ let system: System;
 beforeAll(async () => {
   system = await startSystem(JWT);
   await system.createKey('victim');
+  await putArchive(system.db, system.bucket);
+  await storeDeadLetters(system.db, [{ id: 'letter_there' }]);
 });
 afterAll(() => system.stop());
 

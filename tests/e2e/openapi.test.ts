@@ -2,7 +2,9 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { storeDeadLetters } from '../support/dead-letter.ts';
 import { ENDPOINTS, type Endpoint } from '../support/endpoints.ts';
+import { putArchive } from '../support/ledger-archive.ts';
 import { type System, startSystem } from '../support/system.ts';
 
 interface Media {
@@ -27,6 +29,8 @@ let document: Document;
 let ajv: Ajv2020;
 beforeAll(async () => {
   system = await startSystem();
+  await storeDeadLetters(system.db, [{ id: 'letter_there' }]);
+  await putArchive(system.db, system.bucket);
   document = (await (await fetch(`${system.origin}/openapi.json`)).json()) as Document;
   // Not strict: OpenAPI's own keywords stand around the schemas.
   ajv = new Ajv2020({ strict: false, allErrors: true });

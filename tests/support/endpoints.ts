@@ -12,6 +12,9 @@ export interface Endpoint {
   victims?: string;
 }
 
+/** An archive of the ledger, where one was put (ledger-archive.ts). */
+export const ARCHIVE = 'ledger/2026/01/02/of-the-tests.ndjson.gz';
+
 const CHAT = { model: 'openai/gpt-5-mini', messages: [{ role: 'user', content: 'Hello' }] };
 
 /** Every endpoint there is: a test sees to it that app.ts has no other. */
@@ -75,7 +78,25 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...admin('DELETE', '/admin/keys/:id', '/admin/keys/key_spare', { victims: '/admin/keys/key_victim' }),
   ...admin('GET', '/admin/tiers'),
   ...admin('PATCH', '/admin/tiers/:id', '/admin/tiers/free', { body: { requests_per_minute: 20 } }),
+  ...admin('GET', '/admin/prices'),
+  ...admin('POST', '/admin/prices', '/admin/prices', { body: { model: 'a/model', prompt: '0', completion: '0' } }),
+  ...admin('POST', '/admin/rerate', '/admin/rerate', { body: { from: '2026-11-01', to: '2026-11-02' } }),
   ...admin('GET', '/admin/audit-log', '/admin/audit-log', { victims: '/admin/audit-log?target=victim' }),
+  ...admin('GET', '/admin/billing', '/admin/billing?month=2026-11', {
+    victims: '/admin/billing?month=2026-11&user_id=victim',
+  }),
+  ...admin('GET', '/admin/latency', '/admin/latency', { victims: '/admin/latency?user_id=victim' }),
+  ...admin('GET', '/admin/alerts'),
+  ...admin('GET', '/admin/account-comparisons'),
+  ...admin('GET', '/admin/dead-letters'),
+  ...admin('GET', '/admin/dead-letters/summary'),
+  ...admin('GET', '/admin/dead-letters/:id', '/admin/dead-letters/letter_there'),
+  ...admin('POST', '/admin/dead-letters/replay', '/admin/dead-letters/replay', { body: { filter: {}, dry_run: true } }),
+  ...admin('POST', '/admin/dead-letters/discard', '/admin/dead-letters/discard', {
+    body: { ids: ['letter_there'], dry_run: true },
+  }),
+  ...admin('GET', '/admin/ledger-archives'),
+  ...admin('POST', '/admin/ledger-archives/:id{.+}/restore', `/admin/ledger-archives/${ARCHIVE}/restore`, { body: {} }),
 ];
 
 function admin(method: string, route: string, path = route, rest: Pick<Endpoint, 'body' | 'victims'> = {}): Endpoint[] {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { D1Database } from '@cloudflare/workers-types';
+import type { D1Database, Queue, R2Bucket } from '@cloudflare/workers-types';
 import OpenAI from 'openai';
 import { createTestHarness } from 'wrangler';
 import { type SimulatedUpstream, startUpstream } from '../../load/upstream/server.ts';
@@ -13,6 +13,9 @@ export interface System {
   /** Of the API worker, without `/v1`. */
   origin: string;
   db: D1Database;
+  usageQueue: Queue;
+  /** Of moved ledger rows. */
+  bucket: R2Bucket;
   upstream: SimulatedUpstream;
   key: string;
   /** Creates an account, if it is not there, and a key of it. */
@@ -33,23 +36,39 @@ const VARS = {
   OPENROUTER_API_KEY: 'sk-or-v1-of-the-tests',
 };
 
-/** Starts everything on free ports with an empty database and one account, `tester`. */
-export async function startSystem(vars: Record<string, string> = {}): Promise<System> {
+/**
+ * Starts everything on free ports with an empty database and one account, `tester`.
+ *
+ * @param analytics whether they go to the simulated PostHog, rather than nowhere.
+ */
+export async function startSystem(
+  vars: Record<string, string> = {},
+  { analytics = false }: { analytics?: boolean } = {},
+): Promise<System> {
   const upstream = await startUpstream({ recordingsDir: RECORDINGS_DIR });
+  const posthog: Record<string, string> = analytics
+    ? { POSTHOG_HOST: upstream.origin, POSTHOG_API_KEY: 'phc_of_the_tests' }
+    : {};
   const harness = createTestHarness({
     workers: [
-      { configPath: './wrangler.api.toml', vars: { ...VARS, UPSTREAM_BASE_URL: upstream.url, ...vars } },
-      { configPath: './wrangler.consumer.toml' },
+      { configPath: './wrangler.api.toml', vars: { ...VARS, UPSTREAM_BASE_URL: upstream.url, ...posthog, ...vars } },
+      { configPath: './wrangler.consumer.toml', vars: posthog },
     ],
   });
   const { url } = await harness.listen();
-  const { DB: db } = await harness.getWorker<{ DB: D1Database }>().getEnv();
+  const {
+    DB: db,
+    USAGE_QUEUE: usageQueue,
+    LEDGER_ARCHIVE: bucket,
+  } = await harness.getWorker<{ DB: D1Database; USAGE_QUEUE: Queue; LEDGER_ARCHIVE: R2Bucket }>().getEnv();
   const schema = readFileSync(new URL('../../schema.sql', import.meta.url), 'utf8');
   await db.batch(statementsOf(schema).map((statement) => db.prepare(statement)));
   const key = await createKey(db, 'tester');
   return {
     origin: url.origin,
     db,
+    usageQueue,
+    bucket,
     upstream,
     key,
     createKey: (userId, granted) => createKey(db, userId, granted),
