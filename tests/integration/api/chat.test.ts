@@ -1,3 +1,4 @@
+import { runInDurableObject } from 'cloudflare:test';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
 import { applySchema, chat, createKey, env, HELLO } from './support.ts';
@@ -89,7 +90,7 @@ describe('POST /v1/chat/completions', () => {
     expect(total).toEqual({ requests: 1 });
   });
 
-  it('answers although neither queue nor database takes the usage', async () => {
+  it('answers although neither queues nor database take anything, which the account’s object then keeps', async () => {
     const refused = { send: () => Promise.reject(new Error('queue is full')) } as unknown as Queue;
     const DB = new Proxy(env.DB, {
       get(db, name) {
@@ -98,6 +99,12 @@ describe('POST /v1/chat/completions', () => {
         return typeof member === 'function' ? member.bind(db) : member;
       },
     });
-    expect((await chat(key, HELLO, { USAGE_QUEUE: refused, DB } as Partial<Env>)).status).toBe(200);
+    const answer = await chat(key, HELLO, { USAGE_QUEUE: refused, ANALYTICS_QUEUE: refused, DB } as Partial<Env>);
+    expect(answer.status).toBe(200);
+    const id = answer.headers.get('x-request-id');
+    const kept = await runInDurableObject(env.ACCOUNT_LIMITER.getByName('carol'), (_, { storage }) =>
+      storage.sql.exec('SELECT queue FROM outbox WHERE request_id = ? ORDER BY queue', id).toArray(),
+    );
+    expect(kept).toEqual([{ queue: 'analytics' }, { queue: 'usage' }]);
   });
 });

@@ -4,6 +4,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AccountLimiter } from '../../../api-worker/limits/account-limiter.ts';
 import { type Ask, LEASE_MS } from '../../../api-worker/limits/books.ts';
 import { DAY_MS, dayOf } from '../../../api-worker/limits/periods.ts';
+import { type AttemptRow, adjustmentStatements } from '../../../shared/adjustments.ts';
 import { uuidv7 } from '../../../shared/ids.ts';
 import { ledgerStatements } from '../../../shared/ledger.ts';
 import { billedBy } from '../../../shared/pricing.ts';
@@ -196,6 +197,82 @@ describe('the account limiter', () => {
 
     await evictDurableObject(limiter);
     expect((await standing(limiter)).month).toMatchObject({ used: { cost_nano_usd: 250 }, held_nano_usd: 1_000 });
+  });
+
+  /** Enters a request of an attempt that did not tell its cost, and what the upstream said of it later. */
+  async function reconcile(requestId: string, userId: string, told: number, late: number): Promise<void> {
+    const attempt = {
+      ...{ model: 'a/one', generation_id: 'gen-1', usage_source: 'estimated' as const, images: 0, relayed: true },
+      ...{ input_tokens: 1, output_tokens: 1, cached_tokens: null, cache_write_tokens: null, reasoning_tokens: null },
+    };
+    const change = { request_id: requestId, user_id: userId, created_at: Date.now(), cost_nano_usd: told };
+    const event = usageEvent({ ...change, unpriced_attempts: 1, unpriced: [attempt] });
+    await env.DB.batch(ledgerStatements(env.DB, [billedBy(event)]));
+    const from = await env.DB.prepare('SELECT * FROM unpriced_attempts WHERE request_id = ?1')
+      .bind(requestId)
+      .first<AttemptRow>();
+    if (!from) throw new Error('The attempt is not there.');
+    const to = { ...from, cost_nano_usd: late, state: 'reconciled' as const, usage_source: 'reconciled' as const };
+    await env.DB.batch(adjustmentStatements(env.DB, [{ from, by: 'reconciled', to }]));
+  }
+
+  it('lets go of a hold of today soon after the ledger knows its cost, an eviction or not', async () => {
+    const userId = 'reconciled';
+    const limiter = env.ACCOUNT_LIMITER.getByName(userId);
+    const morning = Date.UTC(2030, 10, 5, 8);
+    vi.useFakeTimers({ now: morning, toFake: ['Date'] });
+    const [known, unknown] = [ask({ userId }), ask({ userId })];
+    for (const { requestId } of [known, unknown]) {
+      await limiter.admit(requestId === known.requestId ? known : unknown);
+      await limiter.settle(requestId, { tokens: 2, costNanoUsd: 100, heldNanoUsd: 900 });
+    }
+    const used = (cost_nano_usd: number) => ({ used: { requests: 2, cost_nano_usd } });
+    expect((await standing(limiter)).day).toMatchObject({ ...used(200), held_requests: 2, held_nano_usd: 1_800 });
+    await reconcile(known.requestId, userId, 100, 340);
+    vi.setSystemTime(morning + 61_000);
+    await runDurableObjectAlarm(limiter);
+    expect((await standing(limiter)).day).toMatchObject({ ...used(540), held_requests: 1, held_nano_usd: 900 });
+
+    await reconcile(unknown.requestId, userId, 100, 7);
+    await evictDurableObject(limiter);
+    vi.setSystemTime(morning + 3_600_000);
+    await runDurableObjectAlarm(limiter);
+    expect((await standing(limiter)).day).toMatchObject({ ...used(547), held_requests: 0, held_nano_usd: 0 });
+  });
+
+  it('takes the ledger’s sums of a day again when a hold of it is let go after it was closed', async () => {
+    const userId = 'reconciled-late';
+    const limiter = env.ACCOUNT_LIMITER.getByName(userId);
+    const noon = Date.UTC(2030, 10, 6, 12);
+    vi.useFakeTimers({ now: noon, toFake: ['Date'] });
+    const late = ask({ userId });
+    await limiter.admit(late);
+    await limiter.settle(late.requestId, { tokens: 2, costNanoUsd: 100, heldNanoUsd: 900 });
+    vi.setSystemTime(noon + DAY_MS);
+    await runDurableObjectAlarm(limiter);
+    vi.setSystemTime(noon);
+    await reconcile(late.requestId, userId, 100, 300);
+    vi.setSystemTime(noon + DAY_MS + 2 * 3_600_000);
+    await runDurableObjectAlarm(limiter);
+    const { month } = await standing(limiter);
+    expect(month).toMatchObject({ used: { requests: 1, cost_nano_usd: 400 }, held_requests: 0 });
+  });
+
+  it('keeps events that their queues would not take, over an eviction, and hands them on once they do', async () => {
+    const limiter = env.ACCOUNT_LIMITER.getByName('outbox');
+    const first = await listen(limiter);
+    first.queue.refuse = true;
+    vi.useFakeTimers({ now: Date.UTC(2030, 10, 7, 12), toFake: ['Date'] });
+    const event = usageEvent();
+    for (const _ of [1, 2]) await limiter.keep({ queue: 'usage', event });
+    await runDurableObjectAlarm(limiter);
+    await evictDurableObject(limiter);
+    vi.restoreAllMocks();
+    const { events } = await listen(limiter);
+    vi.setSystemTime(Date.now() + 11_000);
+    await runDurableObjectAlarm(limiter);
+    await runDurableObjectAlarm(limiter);
+    expect(events).toEqual([event]);
   });
 
   it('keeps its own sums while D1 cannot be read', async () => {
