@@ -193,9 +193,12 @@ function bookAll({ entry, plan }: Delivery): void {
   });
 }
 
-/** An answer that broke off is billed for what was generated; one of which nothing was, is not (OpenRouter). */
+/**
+ * An answer that broke off is billed for what was generated; one of which nothing was, is not (OpenRouter's
+ * "zero completion insurance"), unless the request wants it as providers do it that charge the prompt.
+ */
 function bookPart(delivery: Delivery, generated: number): void {
-  if (generated === 0) return;
+  if (generated === 0 && !delivery.sim.charges_prompt) return;
   const { plan } = delivery;
   const completion = Math.min(generated, plan.tokens.completion);
   const tokens = { ...plan.tokens, completion, reasoning: Math.min(plan.tokens.reasoning, completion) };

@@ -19,6 +19,8 @@ export interface SimOptions {
   continues?: 'anew' | 'without-anchor';
   /** The arguments of every tool call; unset: made up from the tool's parameters. */
   tool_arguments?: Record<string, unknown>;
+  /** An answer of which nothing was generated is billed for its prompt all the same. */
+  charges_prompt?: boolean;
   /** Said before the tool calls of the same answer. */
   say?: string;
 }

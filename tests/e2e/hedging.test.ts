@@ -66,7 +66,7 @@ describe('hedging', () => {
 
   it('ends the loser at once, meters it and shows what it cost', async () => {
     const before = entriesOf(FAST).length;
-    const { model, response } = await late(HEDGED, { stream: true });
+    const { model, response } = await late(HEDGED, { stream: true, sim: { charges_prompt: true } });
     const [loser] = entriesOf(model);
     const winner = entriesOf(FAST)[before];
     await eventually(async () => loser?.settled || null, 1_000);

@@ -253,24 +253,26 @@ describe('what is measured', () => {
     expect(await measured({ ALERT_DEAD_LETTERS: '1' })).toBe(1);
   });
 
-  const attempts = (states: readonly [string, number, string | null][]) =>
+  const attempts = (states: readonly [string, number, string | null, cost?: number][]) =>
     bindings.DB.batch(
-      states.map(([state, updatedAt, generation], n) =>
+      states.map(([state, updatedAt, generation, cost], n) =>
         bindings.DB.prepare(
-          `INSERT INTO unpriced_attempts (request_id, attempt, model, generation_id, usage_source, relayed, state, created_at, updated_at)
-           VALUES ('r', ?1, 'm', ?2, 'provider', 1, ?3, 1, ?4)`,
-        ).bind(n, generation, state, updatedAt),
+          `INSERT INTO unpriced_attempts (request_id, attempt, model, generation_id, usage_source, relayed, state, created_at, updated_at, cost_nano_usd)
+           VALUES ('r', ?1, 'm', ?2, 'provider', 1, ?3, 1, ?4, ?5)`,
+        ).bind(n, generation, state, updatedAt, cost ?? null),
       ),
     );
 
   it('missing_prices: attempts whose model has none', async () => {
     await attempts([
       ['no_price', 1, null],
-      ['no_price', NOW, 'gen'],
-      ['priced', NOW, null],
+      ['no_price', NOW, null],
+      ['given_up', NOW, 'gen'],
+      ['given_up', NOW, 'gen', 0],
+      ['priced', NOW, null, 7],
       ['pending', NOW, 'gen'],
     ]);
-    expect(await measured({ ALERT_MISSING_PRICES: '1' })).toBe(2);
+    expect(await measured({ ALERT_MISSING_PRICES: '1' })).toBe(3);
   });
 
   it('given_up: attempts of the last day that the upstream could have told', async () => {
@@ -299,7 +301,7 @@ describe('what is measured', () => {
     );
     expect(plans.map(([plan]) => plan?.detail)).toEqual([
       expect.stringContaining('INDEX dead_letters_by_state (state=?)'),
-      expect.stringContaining('INDEX unpriced_attempts_open (state=?)'),
+      expect.stringContaining('INDEX unpriced_attempts_without_cost'),
       expect.stringContaining('INDEX unpriced_attempts_open (state=? AND updated_at>?)'),
     ]);
   });

@@ -71,6 +71,7 @@ describe('the books of an account', () => {
     expect(books.settle('r1', { tokens: 30, costNanoUsd: 250 }, NOW)).toBe(true);
     expect(books.totals(dayOf(NOW), dayOf(NOW) + DAY_MS)).toEqual({
       used: { requests: 1, tokens: 30, cost_nano_usd: 250 },
+      held_requests: 0,
       held_nano_usd: 0,
       reserved: { requests: 0, tokens: 0, cost_nano_usd: 0 },
     });
