@@ -1,5 +1,7 @@
 import { createMiddleware } from 'hono/factory';
+import { stackFrames } from '../../shared/stack-frames.ts';
 import type { App } from '../env.ts';
+import { ApiError } from './errors.ts';
 
 /** One JSON line; never content, keys or headers. */
 export function logLine(level: 'info' | 'error', line: Record<string, unknown>): void {
@@ -10,6 +12,24 @@ export function logLine(level: 'info' | 'error', line: Record<string, unknown>):
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : `${error.message}: ${describe(error.cause)}`;
+}
+
+/** What a field of a request may be called where a log names it. */
+const FIELD = /^[\w.[\]-]{1,64}$/;
+
+/**
+ * Why a request failed, in words that may stand in a log. What a client is told of a fault of its own may quote its
+ * request, or the upstream's words about it, and so may any message of an error that nobody expected.
+ */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof ApiError)) {
+    const [frame] = error instanceof Error ? stackFrames(error) : [];
+    const place = frame ? ` at ${frame.function} (${frame.file}:${frame.line})` : '';
+    return `${error instanceof Error ? error.name : typeof error}${place}`;
+  }
+  if (error.status >= 500) return describe(error);
+  const { code, type, param } = error.body;
+  return [code ?? type, ...(param !== null && FIELD.test(param) ? [param] : [])].join(': ');
 }
 
 /** Logs each request once: when it is answered, or, for a relayed one, when its last byte is out. */
@@ -24,7 +44,7 @@ export const requestLog = createMiddleware<App>(async (c, next) => {
     user_id: c.var.principal?.userId,
     key_id: c.var.principal?.keyId,
     duration_ms: Date.now() - c.var.arrivedAt,
-    error: c.error ? describe(c.error) : undefined,
+    error: c.error ? reasonOf(c.error) : undefined,
   };
   const { outcome } = c.var;
   if (!outcome) return logLine(c.res.status >= 500 ? 'error' : 'info', line);

@@ -1,6 +1,6 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { MAX_BODY_BYTES } from '../../../api-worker/http/json-body.ts';
-import { applySchema, call, chat, createKey, errorOf, HELLO } from './support.ts';
+import { applySchema, call, chat, createKey, errorOf, HELLO, post } from './support.ts';
 
 let key: string;
 beforeAll(async () => {
@@ -24,6 +24,27 @@ describe('every answer', () => {
   it('never takes over a request id of the client', async () => {
     const { headers } = await call('/health', { headers: { 'x-request-id': 'mine' } });
     expect(headers.get('x-request-id')).not.toBe('mine');
+  });
+});
+
+describe('the log of a request', () => {
+  const SECRET = 'patient John Doe';
+
+  it.each([
+    ['a value', { ...HELLO, messages: [{ role: SECRET, content: 'Hi' }] }, 'invalid_value: messages[0].role'],
+    ['JSON that is none', `{"model": "${SECRET}`, 'invalid_json'],
+    ["the upstream's refusal", { ...HELLO, model: `sim/status-400/${SECRET}` }, 'invalid_request_error'],
+  ])('says why it failed and quotes nothing of it: %s', async (_, body, reason) => {
+    const lines: string[] = [];
+    for (const method of ['log', 'error'] as const) {
+      vi.spyOn(console, method).mockImplementation((line: string) => void lines.push(line));
+    }
+    const answer = await post('/v1/chat/completions', key, body);
+    vi.restoreAllMocks();
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    const request = lines.map((line) => JSON.parse(line)).find(({ event }) => event === 'request');
+    expect(request.error).toBe(reason);
+    expect(request.error).not.toContain('John');
   });
 });
 
