@@ -55,6 +55,15 @@ export const ADD_UP = `ON CONFLICT DO UPDATE SET ${['requests', 'errors', ...SUM
   .join(', ')}`;
 
 const NEW = `NOT EXISTS (SELECT 1 FROM usage_logs WHERE request_id = value->>'request_id' AND adjustment = '')`;
+
+/** A request that was taken for dead has a row that knows nothing; the row that tells it after all. */
+const TOLD_LATE = 'told late';
+/** Its end is heard so long after its arrival, or never. */
+const TAKEN_FOR_DEAD_MS = 4 * 60_000;
+const IS_TOLD_LATE = `value->>'usage_source' <> 'unknown'
+   AND EXISTS (SELECT 1 FROM usage_logs
+                WHERE request_id = value->>'request_id' AND adjustment = '' AND usage_source = 'unknown' AND attempts = 0)
+   AND NOT EXISTS (SELECT 1 FROM usage_logs WHERE request_id = value->>'request_id' AND adjustment = '${TOLD_LATE}')`;
 const MODEL = `coalesce(value->>'model', value->>'requested_model')`;
 
 /** Adds the events that the ledger does not hold yet to a rollup; must run before {@link LEDGER}. */
@@ -89,6 +98,34 @@ const LATENCY = `
    GROUP BY 1, 2, 3, 4, 5, 6
   ON CONFLICT DO UPDATE SET requests = requests + excluded.requests`;
 
+/** What the row of a request that was told late lacks; the attempt that it was taken to have made is none any more. */
+const LATE_SUMS = SUMS.map((column) =>
+  column === 'unpriced_attempts' ? `value->>'${column}' - row.unpriced_attempts` : `coalesce(value->>'${column}', 0)`,
+);
+const LATE = `
+    FROM json_each(?1) JOIN usage_logs AS row ON row.request_id = value->>'request_id' AND row.adjustment = ''
+   WHERE ${IS_TOLD_LATE}`;
+
+const LATE_ROLLUPS = ROLLUPS.map(
+  ([table, period, periodMs]) => `
+    INSERT INTO ${table} (user_id, ${period}, key_id, model, requests, errors, ${SUMS.join(', ')})
+    SELECT row.user_id, row.created_at / ${periodMs} * ${periodMs}, row.key_id, coalesce(row.model, row.requested_model), 0, 0,
+           ${LATE_SUMS.map((sum) => `sum(${sum})`).join(', ')}
+    ${LATE}
+     GROUP BY 1, 2, 3, 4
+    ${ADD_UP}`,
+);
+
+const LATE_LEDGER = `
+  INSERT INTO usage_logs (request_id, adjustment, user_id, key_id, endpoint, requested_model, model, provider, generation_id,
+                          status, finish_reason, usage_source, latency_ms, ttft_ms, attempts, created_at, recorded_at,
+                          ${SUMS.join(', ')})
+  SELECT row.request_id, '${TOLD_LATE}', row.user_id, row.key_id, row.endpoint, row.requested_model, row.model,
+         value->>'provider', value->>'generation_id', value->>'status', value->>'finish_reason', value->>'usage_source',
+         value->>'latency_ms', value->>'ttft_ms', value->>'attempts', row.created_at, ?2, ${LATE_SUMS.join(', ')}
+  ${LATE}
+  ON CONFLICT DO NOTHING`;
+
 const LEDGER = `
   INSERT INTO usage_logs (${COLUMNS.join(', ')}, recorded_at)
   SELECT ${COLUMNS.map((column) => `value->>'${column}'`).join(', ')}, ?2
@@ -116,7 +153,7 @@ const ATTEMPTS = `
   SELECT value->>'request_id', value->>'attempt', value->>'created_at', ?2,
          ${ATTEMPT_COLUMNS.map((column) => `value->>'${column}'`).join(', ')}
     FROM json_each(?1)
-   WHERE true
+   WHERE ${NEW} OR (${IS_TOLD_LATE})
   ON CONFLICT DO NOTHING`;
 
 const LAST_USED = `
@@ -127,9 +164,9 @@ const LAST_USED = `
 
 /**
  * The statements that enter requests into the ledger, its rollups and its list of unpriced attempts: five
- * however many requests there are, six with unpriced attempts, none for none. Run them in one
- * `db.batch()`, which is a transaction; running them again, with the same or overlapping requests in any
- * order, changes nothing more.
+ * however many requests there are, one more with unpriced attempts, three more with requests that may
+ * have been taken for dead, none for none. Run them in one `db.batch()`, which is a transaction; running
+ * them again, with the same or overlapping requests in any order, changes nothing more.
  *
  * @param now Unix ms, when they are written.
  */
@@ -139,18 +176,28 @@ export function ledgerStatements(
   now: number = Date.now(),
 ): D1PreparedStatement[] {
   if (requests.length === 0) return [];
-  // One that is delivered twice in one batch is new to the ledger both times: the rollups must see it once.
-  const unique = [...new Map(requests.map((one) => [one.event.request_id, one])).values()];
+  // One that is delivered twice in one batch is new to the ledger both times: the rollups must see it once. Of one
+  // that was taken for dead and told after all, what was told counts.
+  const known = requests.toSorted((a, b) => Number(isKnown(a.event)) - Number(isKnown(b.event)));
+  const unique = [...new Map(known.map((one) => [one.event.request_id, one])).values()];
+  const late = unique.some(({ event }) => isKnown(event) && now - event.created_at > TAKEN_FOR_DEAD_MS);
   const json = JSON.stringify(unique.map(({ event }) => ({ ...event, ...buckets(event) })));
   const attempts = unique.flatMap(({ event: { request_id, created_at }, attempts: list }) =>
     list.map((one, attempt) => ({ ...one, request_id, created_at, attempt })),
   );
   return [
     ...[HOURLY, DAILY, LATENCY].map((sql) => db.prepare(sql).bind(json)),
-    db.prepare(LEDGER).bind(json, now),
     ...(attempts.length > 0 ? [db.prepare(ATTEMPTS).bind(JSON.stringify(attempts), now)] : []),
+    ...(late
+      ? [...LATE_ROLLUPS.map((sql) => db.prepare(sql).bind(json)), db.prepare(LATE_LEDGER).bind(json, now)]
+      : []),
+    db.prepare(LEDGER).bind(json, now),
     db.prepare(LAST_USED).bind(json),
   ];
+}
+
+function isKnown({ usage_source }: Billed['event']): boolean {
+  return usage_source !== 'unknown';
 }
 
 function buckets({ latency_ms, ttft_ms }: Billed['event']) {

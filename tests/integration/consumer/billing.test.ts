@@ -25,7 +25,9 @@ beforeEach(async () => {
   await freshDatabase();
 });
 
-const billed = (count: number) => usageEvents(count).map((event) => billedBy(event));
+/** Of just now: those of some minutes ago may have been taken for dead, which takes more statements. */
+const fresh = (count: number) => usageEvents(count).map((event) => ({ ...event, created_at: Date.now() }));
+const billed = (count: number) => fresh(count).map((event) => billedBy(event));
 
 describe('a batch of usage events', () => {
   it('takes one transaction of as many statements for 100 events as for one', async () => {
@@ -34,18 +36,19 @@ describe('a batch of usage events', () => {
       transactions.push(statements.length);
       return real(statements);
     });
-    await consume(USAGE_QUEUE, deliveries(usageEvents(1)), db);
-    await consume(USAGE_QUEUE, deliveries(usageEvents(100)), db);
+    await consume(USAGE_QUEUE, deliveries(fresh(1)), db);
+    await consume(USAGE_QUEUE, deliveries(fresh(100)), db);
     expect(transactions).toEqual([5, 5]);
-    await consume(USAGE_QUEUE, deliveries([...usageEvents(50), ...Array(50).fill('no event')]), db);
+    await consume(USAGE_QUEUE, deliveries([...fresh(50), ...Array(50).fill('no event')]), db);
     expect(transactions).toEqual([5, 5, 6]);
     expect(await countOf('usage_logs')).toBe(100);
   });
 
   it('writes one row an event, and one more for each rollup, bucket and key they touch', async () => {
-    const results = await env.DB.batch(ledgerStatements(env.DB, billed(100)));
+    const list = billed(100);
+    const results = await env.DB.batch(ledgerStatements(env.DB, list));
     expect(results.map(({ meta }) => meta.rows_written)).toEqual([1, 1, 2, 100, 1]);
-    const again = await env.DB.batch(ledgerStatements(env.DB, billed(100)));
+    const again = await env.DB.batch(ledgerStatements(env.DB, list));
     expect(again.map(({ meta }) => meta.rows_written)).toEqual([0, 0, 0, 0, 0]);
   });
 
@@ -116,6 +119,41 @@ describe('a batch of usage events', () => {
     const list = [usageEvent(1, { cost_nano_usd: Number.MAX_SAFE_INTEGER, input_tokens: Number.MAX_SAFE_INTEGER })];
     await consume(USAGE_QUEUE, deliveries(list));
     expect(await readBooks()).toEqual(booksOf(list));
+  });
+});
+
+describe('a request that was taken for dead and told after all', () => {
+  const unknown = { cost_nano_usd: null, input_tokens: null, output_tokens: null, usage_source: 'unknown' } as const;
+  const dead = usageEvent(1, { ...unknown, status: 500, model: null, attempts: 0, unpriced_attempts: 1 });
+  const attempt = {
+    ...{ model: 'a/one', generation_id: 'gen-1', usage_source: 'estimated' as const, images: 0, relayed: true },
+    ...{ input_tokens: 4, output_tokens: 2, cached_tokens: null, cache_write_tokens: null, reasoning_tokens: null },
+  };
+  const told = usageEvent(1, { cost_nano_usd: 700, unpriced: [attempt], unpriced_attempts: 1 });
+  const sums = 'sum(cost_nano_usd) AS cost, sum(input_tokens) AS input, sum(unpriced_attempts) AS unpriced';
+  const truth = { cost: 700, input: 100, unpriced: 1 };
+
+  it.each([
+    ['after', [[dead], [told], [told, dead]]],
+    ['before', [[told], [dead], [told]]],
+    ['together', [[told, dead], [dead]]],
+  ])('is billed as it was told, once: %s', async (_, batches) => {
+    for (const batch of batches) await consume(USAGE_QUEUE, deliveries(batch));
+    expect(await rows(`SELECT ${sums} FROM usage_logs`)).toEqual([truth]);
+    expect(await rows(`SELECT sum(requests) AS requests, ${sums} FROM usage_rollups_daily`)).toEqual([
+      { requests: 1, ...truth },
+    ]);
+    expect(await readBooks()).toEqual(await booksOfLedger());
+    expect(await rows('SELECT attempt, input_tokens FROM unpriced_attempts')).toEqual([
+      { attempt: 0, input_tokens: 4 },
+    ]);
+  });
+
+  it('is told once by consumers that run at the same time', async () => {
+    await consume(USAGE_QUEUE, deliveries([dead]));
+    await Promise.all([1, 2, 3].map(() => consume(USAGE_QUEUE, deliveries([told]))));
+    expect(await rows(`SELECT ${sums} FROM usage_logs`)).toEqual([truth]);
+    expect(await readBooks()).toEqual(await booksOfLedger());
   });
 });
 
