@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { describe, logLine } from '../http/log.ts';
+import { within } from '../within.ts';
 import { abandoned } from './abandoned.ts';
 import {
   type Ask,
@@ -21,6 +22,8 @@ const REBASE_AFTER_MIDNIGHT_MS = 2 * 3_600_000;
 /** Accounts spread over this, so that they do not ask D1 all at once. */
 const REBASE_SPREAD_MS = 3_600_000;
 const TRY_AGAIN_MS = 10_000;
+/** A queue that has not answered by then is taken to have refused. */
+const SEND_TIMEOUT_MS = 5_000;
 const REBASE_AGAIN_MS = 3_600_000;
 /** The longest rest between two looks at what is held. */
 const HOLDS_REST_MAX_MS = 3_600_000;
@@ -87,6 +90,13 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
     return known;
   }
 
+  /** Takes back an admission that nobody heard of. Safe to repeat. */
+  release(requestId: string): void {
+    if (!this.#books.release(requestId, Date.now())) return;
+    this.#store.saveWindows(this.#books.state);
+    this.#store.saveReservation(requestId, this.#books.state);
+  }
+
   /** Books a request that was admitted while this object could not be reached. Safe to repeat. */
   charge(requestId: string, arrivedAt: number, settlement: Settlement): void {
     if (!this.#store.claimCharge(requestId, arrivedAt)) return;
@@ -145,13 +155,18 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
 
   /** Hands on what queues would not take, and reports of dead requests; false: some are left. */
   async #deliver(): Promise<boolean> {
-    const queues = { usage: this.env.USAGE_QUEUE, analytics: this.env.ANALYTICS_QUEUE };
-    for (const undelivered of this.#store.outbox()) {
-      const { queue, event } = undelivered;
+    const usage = await this.#deliverTo('usage', this.env.USAGE_QUEUE);
+    const analytics = await this.#deliverTo('analytics', this.env.ANALYTICS_QUEUE);
+    return usage && analytics;
+  }
+
+  async #deliverTo(name: Undelivered['queue'], queue: Queue): Promise<boolean> {
+    for (const undelivered of this.#store.outbox(name)) {
+      const { event } = undelivered;
       try {
-        await queues[queue].send(event);
+        await within(SEND_TIMEOUT_MS, queue.send(event));
       } catch (error) {
-        logLine('error', { event: 'not_delivered', queue, request_id: event.request_id, error: describe(error) });
+        logLine('error', { event: 'not_delivered', queue: name, request_id: event.request_id, error: describe(error) });
         return false;
       }
       this.#store.removeFromOutbox(undelivered);
@@ -165,7 +180,7 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
     const today = dayOf(now);
     if (this.#books.state.held.size === 0) return;
     try {
-      const priced = await readPriced(this.env.DB, [...this.#books.state.held.keys()]);
+      const priced = await this.#readPriced([...this.#books.state.held.keys()], now);
       for (const { request_id, cost_nano_usd } of priced.get(today) ?? []) {
         if (!this.#books.resolve(request_id, cost_nano_usd)) continue;
         this.#store.saveHold(request_id, this.#books.state);
@@ -177,13 +192,18 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
     }
   }
 
+  /** Attempts that were given up count by their estimate once the upstream has had its time to tell of them. */
+  #readPriced(requestIds: readonly string[], now: number): ReturnType<typeof readPriced> {
+    return readPriced(this.env.DB, requestIds, now - Number(this.env.RECONCILE_WITHIN_SECONDS) * 1_000);
+  }
+
   /** When to look at what is held: soon after it came, and less often the longer it lasts. */
   #nextHolds(now: number): number | null {
     const { held } = this.#books.state;
     if (held.size === 0) return null;
     const youngest = Math.min(...[...held.values()].map(({ arrivedAt }) => now - arrivedAt));
     const soonest = Number(this.env.RECONCILE_AFTER_SECONDS) * 1_000;
-    return now + Math.min(Math.max(soonest, youngest), HOLDS_REST_MAX_MS);
+    return now + Math.min(Math.max(soonest, youngest / 2), HOLDS_REST_MAX_MS);
   }
 
   /** Puts the ledger's sums in place of ours for the closed days of this month. */
@@ -196,15 +216,20 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
       const held = [...this.#books.state.held.keys()];
       const [days, priced] = await Promise.all([
         readLedgerDays(this.env.DB, userId, from, today),
-        readPriced(this.env.DB, held),
+        this.#readPriced(held, now),
       ]);
       const ourDays = [...this.#books.state.days.keys()].filter((day) => day >= from && day < today);
       for (const day of new Set([...days.keys(), ...ourDays])) {
         const ours = this.#books.state.days.get(day);
         const ledger = days.get(day) ?? NOTHING;
         const known = (priced.get(day) ?? []).map(({ request_id }) => request_id);
-        if (this.#books.rebase(day, ledger, known)) this.#store.saveDay(day, this.#books.state);
-        else logLine('error', { event: 'ledger_lacks_requests', user_id: userId, day, ledger, limiter: ours });
+        if (!this.#books.rebase(day, ledger, known)) {
+          logLine('error', { event: 'ledger_lacks_requests', user_id: userId, day, ledger, limiter: ours });
+          // One request that is missing is no reason to hold the others.
+          for (const { request_id, cost_nano_usd } of priced.get(day) ?? [])
+            this.#books.resolve(request_id, cost_nano_usd);
+        }
+        this.#store.saveDay(day, this.#books.state);
       }
       for (const requestId of held) this.#store.saveHold(requestId, this.#books.state);
       this.#books.forgetBefore(from);

@@ -75,26 +75,37 @@ export async function admit(
       user_id: userId,
       error: describe(error),
     });
-    await admitLocally(c.env, userId);
+    await admitLocally(c.env, userId).catch((refused: unknown) => {
+      // It may have been admitted by an answer that came too late.
+      c.executionCtx.waitUntil(release(c.env, userId, ask.requestId));
+      throw refused;
+    });
     return {
       cacheGeneration: null,
       // Where nothing could be reserved, one attempt that may cost is risk enough.
       raise: async () => costNanoUsd === 0,
-      settle: (settlement) => settleWith(c.env, ask, settlement, true),
+      ...untilSettled(c.env, ask, true),
       keep,
     };
   }
   c.set('rates', verdict);
   if (verdict.refusal) throw tooManyRequests(verdict.refusal, rateLimitHeaders(verdict));
-  const renewing = setInterval(() => void renew(c.env, userId, ask.requestId), RENEW_MS);
   return {
     cacheGeneration: verdict.cacheGeneration,
     raise: (bound) => raise(c.env, ask, bound),
+    ...untilSettled(c.env, ask, false),
+    keep,
+  };
+}
+
+/** Renews the lease of a request until it is settled; also of one that may have been admitted unheard. */
+function untilSettled(env: Env, ask: Ask, unreserved: boolean): Pick<Admission, 'settle'> {
+  const renewing = setInterval(() => void renew(env, ask.userId, ask.requestId), RENEW_MS);
+  return {
     settle(settlement) {
       clearInterval(renewing);
-      return settleWith(c.env, ask, settlement, false);
+      return settleWith(env, ask, settlement, unreserved);
     },
-    keep,
   };
 }
 
@@ -163,6 +174,12 @@ async function admitLocally(env: Env, userId: string): Promise<void> {
 async function renew(env: Env, userId: string, requestId: string): Promise<void> {
   await callLimiter(env, userId, (limiter) => limiter.renew(requestId)).catch((error: unknown) =>
     logLine('error', { event: 'lease_not_renewed', request_id: requestId, error: describe(error) }),
+  );
+}
+
+async function release(env: Env, userId: string, requestId: string): Promise<void> {
+  await callLimiter(env, userId, async (limiter) => limiter.release(requestId)).catch((error: unknown) =>
+    logLine('error', { event: 'not_released', request_id: requestId, error: describe(error) }),
   );
 }
 

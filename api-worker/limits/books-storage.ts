@@ -103,16 +103,25 @@ export class BooksStorage {
   }
 
   /** Events that their queue has not taken yet. */
-  *outbox(): Generator<Undelivered> {
-    for (const { queue, event } of this.#storage.sql
-      .exec<OutboxRow>('SELECT queue, event FROM outbox ORDER BY request_id')
-      .toArray())
-      yield { queue, event: JSON.parse(event) } as Undelivered;
+  *outbox(queue: Undelivered['queue']): Generator<Undelivered> {
+    const rows = this.#storage.sql.exec<{ request_id: string }>(
+      'SELECT request_id FROM outbox WHERE queue = ? ORDER BY request_id',
+      queue,
+    );
+    // One at a time: those of analytics may be large, and may be many.
+    for (const { request_id } of rows.toArray()) {
+      const [row] = this.#storage.sql
+        .exec<{ event: string }>('SELECT event FROM outbox WHERE queue = ? AND request_id = ?', queue, request_id)
+        .toArray();
+      if (row) yield { queue, event: JSON.parse(row.event) } as Undelivered;
+    }
   }
 
+  /** What is known of a request takes the place of the report that it was taken for dead, and not the other way. */
   addToOutbox({ queue, event }: Undelivered): void {
     const row = [queue, event.request_id, JSON.stringify(event)];
-    this.#storage.sql.exec('INSERT OR IGNORE INTO outbox VALUES (?, ?, ?)', ...row);
+    const otherwise = event.usage_source === 'unknown' ? 'IGNORE' : 'REPLACE';
+    this.#storage.sql.exec(`INSERT OR ${otherwise} INTO outbox VALUES (?, ?, ?)`, ...row);
   }
 
   removeFromOutbox({ queue, event }: Undelivered): void {
@@ -149,11 +158,6 @@ export class BooksStorage {
 
 /** An event that its queue would not take. */
 export type Undelivered = { queue: 'usage'; event: UsageEvent } | { queue: 'analytics'; event: AnalyticsEvent };
-
-interface OutboxRow extends Row {
-  queue: string;
-  event: string;
-}
 
 interface HoldRow extends Row {
   request_id: string;

@@ -170,6 +170,15 @@ export class Books {
     return true;
   }
 
+  /** Takes back an admission of which nothing came: neither what it reserved nor the request is counted. */
+  release(requestId: string, now: number): boolean {
+    const open = this.state.open.get(requestId);
+    if (!open) return false;
+    this.state.open.delete(requestId);
+    this.state.tokens = amend(this.state.tokens, -open.tokens, open.admittedAt, now);
+    return true;
+  }
+
   /**
    * Ends a request: the truth replaces the reservation, or, of an unknown cost, a hold does. The truth
    * about a request on hold replaces the hold. Returns false for a request that is neither.

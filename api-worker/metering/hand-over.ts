@@ -7,9 +7,13 @@ import type { UsageEvent } from '../../shared/usage-event.ts';
 import type { Env } from '../env.ts';
 import { describe, logLine } from '../http/log.ts';
 import type { Undelivered } from '../limits/books-storage.ts';
+import { within } from '../within.ts';
 
-/** Within the 30 s that `waitUntil` leaves after the response, with time for what comes after them. */
+/** All of it within the 30 s that `waitUntil` leaves after the response. */
 const SEND_RETRIES = { retries: 2, minTimeout: 100, maxTimeout: 1000, randomize: true };
+/** What has not answered by then is taken to have refused: should it have taken the event, that does no harm. */
+const SEND_TIMEOUT_MS = 3_000;
+const WRITE_TIMEOUT_MS = 5_000;
 
 /** Keeps an event that its queue would not take, until it does. Rejects when it cannot. */
 type Keep = (undelivered: Undelivered) => Promise<void>;
@@ -19,28 +23,33 @@ type Keep = (undelivered: Undelivered) => Promise<void>;
  * same idempotent statements; and if D1 does, too, by the account's own object. Only if all three are
  * out of reach, the event stands in the log alone.
  *
- * @returns never rejects; belongs into `waitUntil`.
+ * @returns whether any of them has it. Never rejects; belongs into `waitUntil`.
  */
-export async function handOverUsage(env: Env, event: UsageEvent, keep: Keep): Promise<void> {
-  try {
-    await pRetry(() => env.USAGE_QUEUE.send(event), SEND_RETRIES);
-  } catch (refused) {
-    const { request_id } = event;
-    logLine('error', { event: 'usage_queue_refused', request_id, error: describe(refused) });
-    await runTransaction(env.DB, ledgerStatements(env.DB, [billedBy(event)]))
-      .catch((error: unknown) => {
-        logLine('error', { event: 'usage_not_written', request_id, error: describe(error) });
-        return keep({ queue: 'usage', event });
-      })
-      .catch((lost: unknown) =>
-        logLine('error', { event: 'usage_event_not_stored', usage: event, error: describe(lost) }),
-      );
+export async function handOverUsage(env: Env, event: UsageEvent, keep: Keep): Promise<boolean> {
+  const { request_id } = event;
+  const ways: readonly [string, () => Promise<unknown>][] = [
+    ['usage_queue_refused', () => pRetry(() => within(SEND_TIMEOUT_MS, env.USAGE_QUEUE.send(event)), SEND_RETRIES)],
+    [
+      'usage_not_written',
+      () => within(WRITE_TIMEOUT_MS, runTransaction(env.DB, ledgerStatements(env.DB, [billedBy(event)]))),
+    ],
+    ['usage_not_kept', () => keep({ queue: 'usage', event })],
+  ];
+  for (const [failed, way] of ways) {
+    try {
+      await way();
+      return true;
+    } catch (error) {
+      logLine('error', { event: failed, request_id, error: describe(error) });
+    }
   }
+  logLine('error', { event: 'usage_event_not_stored', usage: event });
+  return false;
 }
 
 /** Hands a finished request to analytics: by the queue, or else by the account's object. Never rejects. */
 export async function handOverAnalytics(env: Env, event: AnalyticsEvent, keep: Keep): Promise<void> {
-  await pRetry(() => env.ANALYTICS_QUEUE.send(event), SEND_RETRIES)
+  await pRetry(() => within(SEND_TIMEOUT_MS, env.ANALYTICS_QUEUE.send(event)), SEND_RETRIES)
     .catch((refused: unknown) => {
       logLine('error', {
         event: 'analytics_queue_refused',

@@ -271,11 +271,14 @@ function meterAndSettle(
     const { event, heldNanoUsd } = await outcome;
     const ended = await ending;
     const body = 'failure' in ended ? null : ended.body;
-    await Promise.all([
-      admission.settle(settlementOf(event, heldNanoUsd)),
-      handOverUsage(env, event, admission.keep),
-      analyticsEvent(env, event, asked, body).then((analytics) => handOverAnalytics(env, analytics, admission.keep)),
-    ]);
+    const billing = handOverUsage(env, event, admission.keep).then(async (stored) => {
+      // Until its event is kept somewhere, the lease is what reports the request.
+      if (stored) await admission.settle(settlementOf(event, heldNanoUsd));
+    });
+    const analytics = analyticsEvent(env, event, asked, body).then((analytics) =>
+      handOverAnalytics(env, analytics, admission.keep),
+    );
+    await Promise.all([billing, analytics]);
   };
   c.executionCtx.waitUntil(handOver());
 }

@@ -90,6 +90,14 @@ describe('POST /v1/chat/completions', () => {
     expect(total).toEqual({ requests: 1 });
   });
 
+  it('goes to D1 past a queue that neither takes nor refuses, and is settled only then', {
+    timeout: 30_000,
+  }, async () => {
+    const hanging = { send: () => new Promise(() => undefined) } as unknown as Queue;
+    const answer = await chat(key, HELLO, { USAGE_QUEUE: hanging, ANALYTICS_QUEUE: hanging } as Partial<Env>);
+    expect(await rows(answer.headers.get('x-request-id'))).toMatchObject([{ status: 200, usage_source: 'provider' }]);
+  });
+
   it('answers although neither queues nor database take anything, which the account’s object then keeps', async () => {
     const refused = { send: () => Promise.reject(new Error('queue is full')) } as unknown as Queue;
     const DB = new Proxy(env.DB, {
