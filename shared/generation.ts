@@ -51,8 +51,8 @@ export function askableId(id: string | null): string | null {
 /**
  * `GET /generation?id=` (OpenRouter); always the upstream itself, for a gateway in front has no such page.
  *
- * @returns null when it does not know the generation, or not yet.
- * @throws when it cannot be asked.
+ * @returns null when it says that it does not know the generation, or not yet.
+ * @throws when it cannot be asked, or does not say.
  */
 export async function askGeneration(upstream: Upstream, id: string): Promise<Generation | null> {
   const response = await fetch(`${upstream.UPSTREAM_BASE_URL}/generation?id=${encodeURIComponent(id)}`, {

@@ -71,6 +71,7 @@ export function isListed(book: PriceBook, model: string): boolean {
  * @returns null: the model has no price, or one that depends on others (`-1`); or tokens are not known.
  */
 export function priceOf(book: PriceBook, attempt: Priceable, at: number): number | null {
+  if (isEmpty(attempt)) return 0;
   const row = rowsOf(book, attempt.model).findLast(({ valid_from }) => valid_from <= at);
   const prices = row && overriddenPrices(row, row.overrides, attempt.input_tokens, at);
   if (!prices) return null;
@@ -84,6 +85,10 @@ export function priceOf(book: PriceBook, attempt: Priceable, at: number): number
     products.push([decimal, count]);
   }
   return roundToNano(sumOfProducts(products));
+}
+
+function isEmpty({ input_tokens, output_tokens, images }: Priceable): boolean {
+  return input_tokens === 0 && output_tokens === 0 && images === 0;
 }
 
 /** What is charged: how many, at which price. Null: not known. */

@@ -30,7 +30,8 @@ export async function analyticsEvent(
   output: string | null,
 ): Promise<AnalyticsEvent> {
   // Without analytics nobody would ever unpack it.
-  const wanted = !isPrivate && Boolean(env.POSTHOG_API_KEY);
+  const off = !env.POSTHOG_API_KEY;
+  const wanted = !isPrivate && !off;
   const [packedInput, packedOutput] = !wanted ? [null, null] : await Promise.all([pack(input), pack(output)]);
   return {
     ...event,
@@ -41,6 +42,8 @@ export async function analyticsEvent(
     ...fitting(packedInput, packedOutput),
     input_length: input.length,
     output_length: output?.length ?? 0,
+    input_omitted: off ? 'off' : null,
+    output_omitted: off ? 'off' : null,
   };
 }
 

@@ -31,6 +31,7 @@ const SUMS = [
 ] as const;
 /** A usage event has room for so many; nobody makes more. */
 const UNPRICED_MAX = 64;
+const ID_MAX_CHARS = 512;
 
 /**
  * What a request used, over all its attempts: those that answered, that were given up and that lost a
@@ -68,7 +69,7 @@ export async function meterAttempts(
 function unpricedOf({ record, fields }: MeteredAttempt, { images }: Prompt): UnpricedAttempt {
   const { input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens } = fields;
   return {
-    model: fields.model ?? record.model,
+    model: fields.model || record.model,
     generation_id: askableId(fields.generation_id),
     usage_source: fields.usage_source === 'provider' ? 'provider' : 'estimated',
     input_tokens,
@@ -76,7 +77,8 @@ function unpricedOf({ record, fields }: MeteredAttempt, { images }: Prompt): Unp
     cached_tokens,
     cache_write_tokens,
     reasoning_tokens,
-    images,
+    // Of an answer of which nothing came, the prompt is not charged either.
+    images: input_tokens === 0 && output_tokens === 0 ? 0 : images,
     relayed: record.relayed,
   };
 }
@@ -84,24 +86,25 @@ function unpricedOf({ record, fields }: MeteredAttempt, { images }: Prompt): Unp
 /** Null: it cost nothing. */
 async function meterAttempt(env: Env, record: AttemptRecord, prompt: Prompt): Promise<MeteredAttempt | null> {
   const transcript = (await record.transcript)?.text ?? '';
-  const { fields } = meter(transcript, record.contentType?.includes('text/event-stream') ?? false);
+  const streamed = record.contentType?.includes('text/event-stream') ?? false;
+  const { fields } = meter(transcript, streamed);
   const told = {
     ...fields,
-    model: fields.model ?? record.model,
-    generation_id: record.generationId ?? fields.generation_id,
+    model: fields.model || record.model,
+    generation_id: record.generationId?.slice(0, ID_MAX_CHARS) ?? fields.generation_id,
   };
   if (fields.cost_nano_usd !== null) return { record, fields: told };
   if (record.failure && !record.failure.mayHaveCost) return null;
   const generation = await generationOf(env, record, told.generation_id);
   if (!generation) {
     if (told.usage_source === 'provider') return { record, fields: told };
-    return { record, fields: { ...told, ...estimateTokens(prompt, transcript), usage_source: 'estimated' } };
+    return { record, fields: { ...told, ...estimateTokens(prompt, transcript, streamed), usage_source: 'estimated' } };
   }
   return {
     record,
     fields: {
       ...told,
-      model: fields.model ?? generation.model ?? record.model,
+      model: fields.model || generation.model || record.model,
       provider: told.provider ?? generation.provider,
       finish_reason: told.finish_reason ?? generation.finishReason,
       input_tokens: generation.inputTokens ?? told.input_tokens,

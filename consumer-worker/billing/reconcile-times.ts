@@ -10,9 +10,9 @@ export function firstRest(env: Times): number {
   return Number(env.RECONCILE_AFTER_SECONDS);
 }
 
-/** How long it rests after having been asked for so often: twice as long each time. Seconds. */
-export function restAfter(env: Times, asked: number): number {
-  return Math.min(REST_MAX_SECONDS, firstRest(env) * 2 ** Math.min(asked, 16));
+/** How long its message rests after so many deliveries: twice as long each time. Seconds. */
+export function restAfter(env: Times, deliveries: number): number {
+  return Math.min(REST_MAX_SECONDS, firstRest(env) * 2 ** Math.min(deliveries, 16));
 }
 
 /** Whether an attempt of that time has been asked for long enough. Unix ms. */

@@ -47,8 +47,13 @@ beforeEach(async () => {
 });
 
 const bill = (...events: unknown[]) => consume(USAGE_QUEUE, deliveries(events), bindings.DB, changed);
-const reconcile = (ids: readonly string[], db: D1Database = bindings.DB, more: Partial<Env> = {}) =>
-  consume(QUEUE, deliveries(ids.map((request_id) => ({ request_id }))), db, { ...changed, ...more });
+const reconcile = (ids: readonly string[], db: D1Database = bindings.DB, more: Partial<Env> = {}, delivery = 1) => {
+  const messages = deliveries(
+    ids.map((request_id) => ({ request_id })),
+    delivery,
+  );
+  return consume(QUEUE, messages, db, { ...changed, ...more });
+};
 
 /** Has the upstream generate something: its id, tokens and cost. */
 async function generate(n: number) {
@@ -207,7 +212,7 @@ describe('reconciliation', () => {
     await bill(event(1, [estimated('gen-unheard-of')]));
     const rests: number[] = [];
     for (let times = 0; times < 8; times += 1) {
-      const { explicitAcks, delays } = await reconcile([requestId(1)]);
+      const { explicitAcks, delays } = await reconcile([requestId(1)], bindings.DB, {}, times + 1);
       expect(explicitAcks).toEqual([]);
       rests.push(...delays);
     }
@@ -225,13 +230,35 @@ describe('reconciliation', () => {
     expect(delays).toEqual([120]);
   });
 
+  const OVERDUE = { RECONCILE_WITHIN_SECONDS: '-1' };
+  const WELL_ASKED = 'UPDATE unpriced_attempts SET asked = 7';
+
   it('gives up after its bound, visibly: the estimate stands, and stays counted as unpriced', async () => {
     await price();
     await bill(event(1, [estimated('gen-unheard-of')]));
-    const { explicitAcks } = await reconcile([requestId(1)], bindings.DB, { RECONCILE_WITHIN_SECONDS: '-1' });
-    expect(explicitAcks).toEqual(['m0']);
-    expect(await attempts()).toEqual([{ state: 'given_up', cost_nano_usd: 200_000, asked: 1, revision: 0 }]);
+    expect((await reconcile([requestId(1)], bindings.DB, OVERDUE)).explicitAcks, 'asked too rarely').toEqual([]);
+    await bindings.DB.prepare(WELL_ASKED).run();
+    expect((await reconcile([requestId(1)], bindings.DB, OVERDUE)).explicitAcks).toEqual(['m0']);
+    expect(await attempts()).toEqual([{ state: 'given_up', cost_nano_usd: 200_000, asked: 8, revision: 0 }]);
     expect(await total()).toEqual({ cost: 200_000, unpriced: 1 });
+  });
+
+  it('never gives up for an upstream that cannot be asked', async () => {
+    await bill(event(1, [estimated('gen-1')]));
+    await bindings.DB.prepare(WELL_ASKED).run();
+    const down = { ...OVERDUE, UPSTREAM_BASE_URL: 'http://127.0.0.1:9' };
+    expect((await reconcile([requestId(1)], bindings.DB, down)).explicitAcks).toEqual([]);
+    expect(await attempts()).toMatchObject([{ state: 'pending', asked: 7 }]);
+  });
+
+  it('is content with its own price of tokens that the provider told, where the upstream never says more', async () => {
+    await price();
+    await bill(event(1, [estimated('gen-unheard-of', { usage_source: 'provider' })]));
+    await bindings.DB.prepare(WELL_ASKED).run();
+    await reconcile([requestId(1)], bindings.DB, OVERDUE);
+    expect(await attempts()).toMatchObject([{ state: 'priced', cost_nano_usd: 200_000 }]);
+    expect(await total()).toEqual({ cost: 200_000, unpriced: 0 });
+    expect(await readBooks()).toEqual(await booksOfLedger());
   });
 
   it('makes a dead letter of what asks for no request', async () => {
