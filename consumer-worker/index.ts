@@ -6,6 +6,7 @@ import { priceLate } from './billing/price-late.ts';
 import { reconcile } from './billing/reconcile.ts';
 import { refreshPrices } from './billing/refresh-prices.ts';
 import { sweepPending } from './billing/sweep.ts';
+import { forgetDeadLetters } from './dead-letters/forget.ts';
 import { keepGivenUp, keepUnknown } from './dead-letters/keep.ts';
 import { deliver } from './deliver.ts';
 import type { Env } from './env.ts';
@@ -35,7 +36,7 @@ export default {
       case '*/5 * * * *':
         return runJobs([sweepPending, evaluateAlerts], env, scheduledTime);
       case '20 * * * *':
-        return runJobs([priceLate, moveOldRows], env, scheduledTime);
+        return runJobs([priceLate, moveOldRows, forgetDeadLetters], env, scheduledTime);
       default:
         return runJobs([refreshPrices, compareAccount], env, scheduledTime);
     }

@@ -1,5 +1,7 @@
 /** Of an error; that of D1 may quote a statement. */
 const ERROR_MAX_CHARS = 500;
+/** Of an error that is caused by one that is caused by one. */
+const CAUSES_MAX = 4;
 
 interface BatchEnd {
   queue: string;
@@ -53,9 +55,26 @@ export function logAlert({ name, state, value, threshold, changed_at }: AlertCha
   console.log(JSON.stringify({ level, event: 'alert', alert: name, state, value, threshold, changed_at }));
 }
 
-/** What a log may tell of a thrown value. */
+/**
+ * What a log may tell of a thrown value: its message, and the classes of what caused it. Their messages may quote
+ * anything, but for that of a fetch which PostHog's library gave up.
+ */
 export function describe(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).slice(0, ERROR_MAX_CHARS);
+  let told = error instanceof Error ? error.message : String(error);
+  let effect = error;
+  for (let depth = 0; depth < CAUSES_MAX && effect instanceof Error && effect.cause !== undefined; depth += 1) {
+    const { name, cause } = effect;
+    told += ` ← ${classOf(cause)}`;
+    if (name === 'PostHogFetchNetworkError' && cause instanceof Error) told += `: ${cause.message}`;
+    effect = cause;
+  }
+  return told.slice(0, ERROR_MAX_CHARS);
+}
+
+/** `name` may be set to anything. */
+function classOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return typeof cause;
+  return /^\w{1,64}$/.test(cause.name) ? cause.name : 'Error';
 }
 
 function log(line: Record<string, unknown>, startedAt: number, error: unknown): void {

@@ -48,6 +48,7 @@ async function fetchList(upstream: Upstream, path: string): Promise<ListedModel[
     }
     url = nextPage(page.links?.next ?? null, url);
   }
+  if (url !== null) throw new Error(`model list: more than ${PAGES_MAX} pages`);
   return models;
 }
 

@@ -1,7 +1,7 @@
 import type { Env } from '../env.ts';
 import { logFailure } from '../log.ts';
 import { ALERTS, type Alert } from './alerts.ts';
-import { tellChanges } from './tell.ts';
+import { tellChanges, tellDatabaseAway } from './tell.ts';
 
 const CHANGED = 'excluded.value IS NOT NULL AND excluded.state <> alerts.state';
 
@@ -32,10 +32,20 @@ const DROP_OFF = "DELETE FROM alerts WHERE name NOT IN (SELECT value->>'name' FR
  * Measures every alert, keeps its state in `alerts`, and tells what has changed. One that cannot be
  * measured holds up no other.
  *
- * @returns how many alerts are watched, which are firing, and how many changes were told.
- * @throws when the database or the webhook is away; what was not told by then is told by the next run.
+ * @returns how many alerts are watched, which are firing, and how many changes were told; none while the webhook is
+ * away. What was not told is told by a later run.
+ * @throws what D1 throws; that it does is told, too.
  */
 export async function evaluateAlerts(env: Env, now: number): Promise<Record<string, unknown>> {
+  try {
+    return await measureAndTell(env, now);
+  } catch (error) {
+    await tellDatabaseAway(env, now);
+    throw error;
+  }
+}
+
+async function measureAndTell(env: Env, now: number): Promise<Record<string, unknown>> {
   const watched = ALERTS.map((alert) => ({ ...alert, limit: thresholdOf(env, alert) })).filter(
     ({ limit }) => limit > 0,
   );
@@ -61,10 +71,10 @@ export async function evaluateAlerts(env: Env, now: number): Promise<Record<stri
   };
 }
 
-/** In the alert's unit; 0 for off. What is no number is off, too, and said to be an error each time. */
+/** In the alert's unit; 0 for off. What is no number, or infinite, is off, too, and said to be an error each time. */
 function thresholdOf(env: Env, { name, threshold }: Alert): number {
   const limit = Number(env[threshold] ?? 0);
-  if (limit >= 0) return limit;
+  if (Number.isFinite(limit) && limit >= 0) return limit;
   logFailure('alert_not_measured', { alert: name }, `${threshold} is not a number, or negative`);
   return 0;
 }

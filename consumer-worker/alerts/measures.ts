@@ -88,10 +88,16 @@ export async function spendJump({ DB }: Env, now: number): Promise<number | null
   return spent && spent.hour / Math.max(spent.week / WEEK_HOURS, USUAL_HOUR_AT_LEAST_NANO_USD);
 }
 
-/** By how many dollars the ledger moved away from the upstream's account, or back, when last compared; null: never. */
-export async function accountDrift({ DB }: Env): Promise<number | null> {
+/**
+ * By how many dollars the ledger moved away from the upstream's account, or back, when last compared; null: never, or
+ * not for two days, though it happens every night.
+ */
+export async function accountDrift({ DB }: Env, now: number): Promise<number | null> {
   const nano = await number(
-    DB.prepare('SELECT abs(drift_nano_usd) AS value FROM account_comparisons ORDER BY compared_at DESC LIMIT 1'),
+    DB.prepare(
+      `SELECT abs(drift_nano_usd) AS value FROM account_comparisons
+        WHERE compared_at > ?1 ORDER BY compared_at DESC LIMIT 1`,
+    ).bind(now - 2 * DAY_MS),
   );
   return nano === null ? null : Number(nanoToUsd(nano));
 }

@@ -27,13 +27,18 @@ export function answered(text: string, jsonMaxChars: number): Choice[] {
   return [...choices.choices(), ...response.choices()];
 }
 
+/** How what {@link addEvents} reads begins. */
+const JSON_OBJECT = /^\s*\{/;
+
 function addEvents(text: string, add: (json: string) => void): void {
   const parser = createParser({
     onEvent({ data }) {
+      // `[DONE]` and the like: a throw for each of a million of them takes seconds.
+      if (!JSON_OBJECT.test(data)) return;
       try {
         add(data);
       } catch (error) {
-        // `[DONE]`, or an event that was cut in two.
+        // An event that was cut in two.
         if (!(error instanceof SyntaxError)) throw error;
       }
     },

@@ -1,7 +1,7 @@
 import { isObject } from './is-object.ts';
 
 /**
- * What was asked, as properties of `$ai_generation`: `$ai_input` as a list of messages, whichever endpoint took
+ * What was asked, as properties of `$ai_generation` or `$ai_embedding`: `$ai_input` as a list of messages, whichever endpoint took
  * it, the tools and the settings.
  *
  * @param request a request's JSON, of chat completions, legacy completions, Responses or embeddings.

@@ -3,6 +3,7 @@ import { uuidv5 } from '../../shared/ids.ts';
 import { nanoToUsd } from '../../shared/money.ts';
 import type { Env } from '../env.ts';
 import type { Content } from './content.ts';
+import { isEmbedding } from './is-embedding.ts';
 
 /** An event as PostHog takes it. */
 export interface Capture {
@@ -29,7 +30,7 @@ export function kindsOf(variable: string): readonly Kind[] {
  * A request's events, by which PostHog knows again what it has already: it drops what is alike in date, name,
  * distinct_id and uuid. So all of these are made of the request alone.
  *
- * - `$ai_generation`, whose uuid is the request's id;
+ * - `$ai_generation`, of embeddings `$ai_embedding`, whose uuid is the request's id;
  * - `$ai_conversation`, of every request that can be part of one, that is of all but embeddings, whether or not its
  *   client named the conversation: a request brings its whole conversation, so that its length tells something by itself;
  * - `$ai_usage`, of every request.
@@ -45,9 +46,10 @@ export async function requestCaptures(
   const about = { distinctId: user_id, timestamp: new Date(created_at) };
   if (kinds.includes('generation')) {
     const properties = { ...generation(env, event), ...lengths(event, content), ...content.properties };
-    captures.push({ ...about, event: '$ai_generation', uuid: request_id, properties });
+    const name = isEmbedding(event) ? '$ai_embedding' : '$ai_generation';
+    captures.push({ ...about, event: name, uuid: request_id, properties });
   }
-  if (kinds.includes('conversation') && !event.endpoint.endsWith('/embeddings')) {
+  if (kinds.includes('conversation') && !isEmbedding(event)) {
     captures.push({
       ...about,
       event: '$ai_conversation',
@@ -66,7 +68,10 @@ export async function requestCaptures(
   return captures;
 }
 
-/** https://posthog.com/docs/ai-observability/generations#event-properties, and what we know besides. */
+/**
+ * https://posthog.com/docs/ai-observability/generations#event-properties, of which those of
+ * https://posthog.com/docs/llm-analytics/embeddings#event-properties are a part, and what we know besides.
+ */
 function generation(env: Env, event: AnalyticsEvent): Record<string, unknown> {
   const failed = event.status >= 400 && event.status !== CLIENT_LEFT;
   return {

@@ -1,15 +1,16 @@
 import type { AnalyticsEvent } from '../../shared/analytics-event.ts';
 import { answered } from './answered.ts';
 import { asked } from './asked.ts';
+import { isEmbedding } from './is-embedding.ts';
 import { TooLong, unpack } from './unpack.ts';
 
 /**
  * Why content is not there though its length is: nobody may see it; it is too long for a message or an event;
- * it could not be read; PostHog would not take it.
+ * it could not be read; PostHog would not take it; or what its message says (see AnalyticsEvent).
  */
-type Omission = 'private' | 'size' | 'unreadable' | 'refused';
+type Omission = 'private' | 'size' | 'unreadable' | 'refused' | NonNullable<AnalyticsEvent['input_omitted']>;
 
-/** What was asked and answered, as properties of `$ai_generation`. */
+/** What was asked and answered, as properties of `$ai_generation` or `$ai_embedding`. */
 export interface Content {
   properties: Record<string, unknown>;
   /** Why there is none; null: there is. */
@@ -30,12 +31,10 @@ const CONTENT_MAX_BYTES = 800_000;
 /** Reads an event's content, of which as much is kept as fits into an event, the shorter text first. Never rejects. */
 export async function contentOf(event: AnalyticsEvent): Promise<Content> {
   if (event.private) return without(event, 'private');
-  const input = await read(event.input, event.input_length, async (packed) =>
+  const input = await read(event.input, absent(event, 'input'), async (packed) =>
     asked(JSON.parse(await unpack(packed, JSON_MAX_BYTES))),
   );
-  // Vectors are no content, and the longest answers of all.
-  const vectors = event.endpoint.endsWith('/embeddings');
-  const output = await read(vectors ? null : event.output, vectors ? 0 : event.output_length, async (packed) => ({
+  const output = await read(isEmbedding(event) ? null : event.output, absent(event, 'output'), async (packed) => ({
     $ai_output_choices: answered(await unpack(packed, STREAM_MAX_BYTES), JSON_MAX_BYTES),
   }));
   const [first, second] = input.bytes < output.bytes ? [input, output] : [output, input];
@@ -50,15 +49,19 @@ export async function contentOf(event: AnalyticsEvent): Promise<Content> {
 
 /** An event's content, left out. What is not there for another reason keeps that. */
 export function without(event: AnalyticsEvent, why: 'private' | 'refused'): Content {
-  const omission = (packed: string | null, length: number): Omission | null => {
-    if (length === 0) return null;
-    return why === 'refused' && packed === null ? 'size' : why;
+  const omission = (part: 'input' | 'output'): Omission | null => {
+    const before = absent(event, part);
+    if (before === null) return null;
+    return why === 'refused' && event[part] === null ? before : why;
   };
-  return {
-    properties: {},
-    inputOmitted: omission(event.input, event.input_length),
-    outputOmitted: omission(event.output, event.output_length),
-  };
+  return { properties: {}, inputOmitted: omission('input'), outputOmitted: omission('output') };
+}
+
+/** Why a part's content is missing if its message has none; null: there was none. */
+function absent(event: AnalyticsEvent, part: 'input' | 'output'): Omission | null {
+  // Vectors are no content, and the longest answers of all.
+  if (part === 'output' && isEmbedding(event)) return null;
+  return event[`${part}_length`] > 0 ? (event[`${part}_omitted`] ?? 'size') : null;
 }
 
 interface Reading {
@@ -70,10 +73,10 @@ interface Reading {
 
 async function read(
   packed: string | null,
-  length: number,
+  absent: Omission | null,
   parse: (packed: string) => Promise<Record<string, unknown>>,
 ): Promise<Reading> {
-  if (packed === null) return { properties: {}, omitted: length > 0 ? 'size' : null, bytes: 0 };
+  if (packed === null) return { properties: {}, omitted: absent, bytes: 0 };
   try {
     const properties = await parse(packed);
     return { properties, omitted: null, bytes: bytesOf(properties) };

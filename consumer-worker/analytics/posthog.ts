@@ -9,7 +9,7 @@ const TIMEOUT_MS = 10_000;
 const REFUSALS = [400, 413];
 
 /** PostHog cannot be had now, or not with this key: what was to be sent is to come again. */
-class PostHogUnavailable extends Error {}
+export class PostHogUnavailable extends Error {}
 
 /**
  * Sends events to PostHog in one request.

@@ -1,6 +1,8 @@
 import { piecesOf } from '../../shared/pieces.ts';
+import { parseQueueName } from '../../shared/queue-name.ts';
 import type { Plan } from '../deliver.ts';
 import type { Env } from '../env.ts';
+import { withoutContent } from './without-content.ts';
 
 /** A message that cannot be used, and why. */
 export interface DeadLetter {
@@ -39,18 +41,19 @@ function keep(db: D1Database, queue: string, messages: readonly Message[], reaso
 }
 
 /**
- * The statements that keep dead letters: none for none, else one, and one more for each megabyte of
- * bodies. Keeping a message again changes nothing.
+ * The statements that keep dead letters, those of analytics without content: none for none, else one, and one
+ * more for each megabyte of bodies. Keeping a message again changes nothing.
  */
 export function deadLetterStatements(
   db: D1Database,
   queue: string,
   letters: readonly DeadLetter[],
 ): D1PreparedStatement[] {
+  const ofAnalytics = parseQueueName(queue)?.source === 'analytics';
   const rows = letters.map(({ message, reason }) =>
     JSON.stringify({
       id: message.id,
-      body: bodyJson(message.body),
+      body: bodyJson(ofAnalytics ? withoutContent(message.body) : message.body),
       reason,
       attempts: message.attempts,
       created_at: message.timestamp.getTime(),

@@ -72,7 +72,8 @@ export class PostHogAccount {
     const json = body[0] === 0x1f && body[1] === 0x8b ? gunzipSync(body) : body;
     if (json.length > BATCH_MAX_BYTES) return 413;
     const text = json.toString();
-    const { batch } = JSON.parse(text) as { batch?: unknown[] };
+    const { api_key, batch } = JSON.parse(text) as { api_key?: unknown; batch?: unknown[] };
+    if (typeof api_key !== 'string' || api_key === '') return 401;
     if (!Array.isArray(batch)) return 400;
     if (this.#refused !== null && text.includes(this.#refused)) return 400;
     if (batch.some((event) => Buffer.byteLength(JSON.stringify(event)) > EVENT_MAX_BYTES)) return 413;

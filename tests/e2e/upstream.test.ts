@@ -131,5 +131,8 @@ describe('the simulated OpenRouter', () => {
     await expect(posthog.flush()).rejects.toThrow();
     expect(upstream.posthog.events).toHaveLength(1);
     await posthog.shutdown();
+    const keyless = { method: 'POST', body: JSON.stringify({ batch: [{ event: 'third' }] }) };
+    expect((await fetch(`${upstream.origin}/batch/`, keyless)).status).toBe(401);
+    expect(upstream.posthog.events).toHaveLength(1);
   });
 });

@@ -52,6 +52,8 @@ describe('analytics are told', () => {
     expect(output).toBe(answer.text);
     expect(event).toMatchObject({
       private: false,
+      input_omitted: null,
+      output_omitted: null,
       message_count: 1,
       streamed: 'stream' in fields,
       input_length: JSON.stringify({ ...REQUEST, ...fields }).length,
@@ -98,7 +100,7 @@ describe('no content leaves', () => {
 
   it('where analytics are off', async () => {
     const { event } = await told(REQUEST, { changed: { POSTHOG_API_KEY: undefined as unknown as string } });
-    expect(event).toMatchObject({ ...lengths, private: false });
+    expect(event).toMatchObject({ ...lengths, private: false, input_omitted: 'off', output_omitted: 'off' });
   });
 
   it('into the log, in no case', async () => {

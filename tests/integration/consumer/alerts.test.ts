@@ -5,7 +5,7 @@ import type { Env } from '../../../consumer-worker/env.ts';
 import { ledgerStatements } from '../../../shared/ledger.ts';
 import { billedBy } from '../../../shared/pricing.ts';
 import type { UsageEvent } from '../../../shared/usage-event.ts';
-import { captureLog, freshDatabase, NOW, rows, usageEvent } from './support.ts';
+import { captureLog, failing, freshDatabase, NOW, OVERLOADED, rows, usageEvent } from './support.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -122,8 +122,10 @@ describe('a change of an alert', () => {
     await requests(20, { status: 502 });
     await fail(2);
     for (const now of [NOW, NOW + 5 * MINUTE]) {
-      await expect(evaluateAlerts(envWith(vars), now)).rejects.toThrow('ALERT_WEBHOOK_URL answered 503.');
+      expect(await evaluateAlerts(envWith(vars), now)).toEqual({ watched: 1, firing: ['error_rate'], told: 0 });
     }
+    const refused = { level: 'error', event: 'alerts_not_posted', error: 'ALERT_WEBHOOK_URL answered 503.' };
+    expect(log).toEqual([expect.objectContaining({ event: 'alert' }), refused, refused]);
     expect(await rows('SELECT state, told_at FROM alerts')).toEqual([{ state: 'firing', told_at: null }]);
     await evaluateAlerts(envWith(vars), NOW + 10 * MINUTE);
     expect(await posted()).toEqual(['FIRING error_rate: 100 % (threshold: 5 %) since 2026-11-24T10:30:00.000Z']);
@@ -161,9 +163,31 @@ describe('a change of an alert', () => {
 
   it('does not show the webhook to anybody', async () => {
     await requests(20, { status: 502 });
-    const run = evaluateAlerts(envWith({ ...vars, ALERT_WEBHOOK_URL: 'no URL but a secret' }), NOW);
-    await expect(run).rejects.toThrow(/^ALERT_WEBHOOK_URL cannot be reached.$/);
+    await evaluateAlerts(envWith({ ...vars, ALERT_WEBHOOK_URL: 'no URL but a secret' }), NOW);
+    expect(log).toContainEqual(expect.objectContaining({ error: 'ALERT_WEBHOOK_URL cannot be reached.' }));
     expect(JSON.stringify(log)).not.toContain('secret');
+  });
+});
+
+describe('a database that is away', () => {
+  const HOUR_BEGINS = NOW - 30 * MINUTE;
+  const away = (): Partial<Env> => ({ ALERT_ERROR_PERCENT: '5', DB: failing(Array(9).fill(OVERLOADED)).db });
+
+  it('is told by the first run of an hour, by no other, and fails the run all the same', async () => {
+    for (const minutes of [0, 5, 55, 60]) {
+      const run = evaluateAlerts(envWith(away()), HOUR_BEGINS + minutes * MINUTE);
+      await expect(run).rejects.toThrow(OVERLOADED);
+    }
+    expect(await posted()).toEqual([
+      'FIRING database: could not be used at 2026-11-24T10:00:00.000Z; until it can, no alert is told',
+      'FIRING database: could not be used at 2026-11-24T11:00:00.000Z; until it can, no alert is told',
+    ]);
+  });
+
+  it('is told nobody where no webhook is set, or that is down too', async () => {
+    const run = (url: string) => evaluateAlerts(envWith({ ...away(), ALERT_WEBHOOK_URL: url }), HOUR_BEGINS);
+    for (const url of ['', `${ORIGIN}/nowhere`]) await expect(run(url)).rejects.toThrow(OVERLOADED);
+    expect(log).toMatchObject([{ event: 'alerts_not_posted', error: 'ALERT_WEBHOOK_URL answered 404.' }]);
   });
 });
 
@@ -177,10 +201,12 @@ describe('an alert', () => {
 
   it('whose threshold is no number is off, says so, and holds up no other', async () => {
     await requests(20, { status: 502 });
-    const vars = { ALERT_ERROR_PERCENT: '5', ALERT_SPEND_FACTOR: 'five', ALERT_DEAD_LETTERS: '-1' };
-    expect(await evaluateAlerts(envWith(vars), NOW)).toMatchObject({ watched: 1, firing: ['error_rate'] });
+    const odd = { ALERT_DEAD_LETTERS: '-1', ALERT_GIVEN_UP: 'Infinity', ALERT_SPEND_FACTOR: 'five' };
+    const run = await evaluateAlerts(envWith({ ALERT_ERROR_PERCENT: '5', ...odd }), NOW);
+    expect(run).toMatchObject({ watched: 1, firing: ['error_rate'] });
     expect(log.filter(({ event }) => event === 'alert_not_measured').map(({ alert }) => alert)).toEqual([
       'dead_letters',
+      'given_up',
       'spend_jump',
     ]);
   });
@@ -325,14 +351,16 @@ describe('what is measured', () => {
     expect(await measured(factor)).toBe(7);
   });
 
-  it('account_drift: in dollars, of the last comparison, in either direction', async () => {
-    expect(await measured({ ALERT_ACCOUNT_DRIFT_USD: '1' })).toBeNull();
-    for (const [at, drift] of [
-      [1, 5_000_000_000],
-      [2, -1_500_000_001],
+  it('account_drift: in dollars, of the last comparison, in either direction; of none that is two days old', async () => {
+    const drift = { ALERT_ACCOUNT_DRIFT_USD: '1' };
+    expect(await measured(drift)).toBeNull();
+    for (const [at, nano] of [
+      [NOW - 2 * DAY, 5_000_000_000],
+      [NOW - DAY, -1_500_000_001],
     ]) {
-      await bindings.DB.prepare('INSERT INTO account_comparisons VALUES (?1, 0, 0, 0, ?2)').bind(at, drift).run();
+      await bindings.DB.prepare('INSERT INTO account_comparisons VALUES (?1, 0, 0, 0, ?2)').bind(at, nano).run();
     }
-    expect(await measured({ ALERT_ACCOUNT_DRIFT_USD: '1' })).toBe(1.500000001);
+    expect(await measured(drift)).toBe(1.500000001);
+    expect(await measured(drift, NOW + DAY)).toBeNull();
   });
 });

@@ -73,6 +73,8 @@ async function analyticsEvent(n = 1, change: Partial<AnalyticsEvent> = {}): Prom
     output: await packed(output),
     input_length: input.length,
     output_length: output.length,
+    input_omitted: null,
+    output_omitted: null,
     ...change,
   };
 }
@@ -194,7 +196,8 @@ describe('a request', () => {
     });
     await send(deliveries([event]));
     const { events } = await posthog();
-    expect(events.map(({ event: name }) => name)).toEqual(['$ai_generation', '$ai_usage']);
+    expect(events.map(({ event: name }) => name)).toEqual(['$ai_embedding', '$ai_usage']);
+    expect(events[0]?.properties).toMatchObject({ $ai_trace_id: requestId(1), $ai_input_tokens: 100 });
     expect(events[0]?.properties.$ai_input).toEqual([
       { role: 'user', content: 'one' },
       { role: 'user', content: 'two' },
@@ -229,8 +232,7 @@ describe('a request', () => {
 describe('content', () => {
   const told = async (change: Partial<AnalyticsEvent>) => {
     await send(deliveries([await analyticsEvent(1, change)]));
-    const [generation] = await got('$ai_generation');
-    return generation?.properties ?? {};
+    return (await got('$ai_generation')).at(-1)?.properties ?? {};
   };
 
   it('of a private request is lengths', async () => {
@@ -249,6 +251,16 @@ describe('content', () => {
     expect(properties).toMatchObject({ input_omitted: 'size', input_length: 3_000_000 });
     expect(properties).not.toHaveProperty('$ai_input');
     expect(properties).toHaveProperty('$ai_output_choices');
+  });
+
+  it.each(['off', 'dead_letter'] as const)('that was left out before it came here says why: %s', async (why) => {
+    const properties = await told({ input: null, input_omitted: why });
+    expect(properties).toMatchObject({ input_omitted: why });
+    expect(properties).not.toHaveProperty('output_omitted');
+    expect(properties).toHaveProperty('$ai_output_choices');
+    // Where there was nothing, nothing was left out.
+    const nothing = await told({ output: null, output_length: 0, output_omitted: why });
+    expect(nothing).not.toHaveProperty('output_omitted');
   });
 
   it.each([
@@ -305,7 +317,8 @@ describe('while PostHog is away', () => {
       expect(delays.every((delay) => delay >= 24 && delay <= 32)).toBe(true);
       expect((await posthog()).statuses).toEqual([status]);
       const error = status === 0 ? 'PostHog could not be reached' : `PostHog answered ${status}`;
-      expect(log).toMatchObject([{ level: 'error', messages: 100, written: 0, dead_letters: 0, retried: 100, error }]);
+      expect(log).toMatchObject([{ level: 'error', messages: 100, written: 0, dead_letters: 0, retried: 100 }]);
+      expect(log[0]?.error).toMatch(new RegExp(`^${error} ← PostHogFetch`));
     },
   );
 
@@ -344,6 +357,14 @@ describe('while PostHog is away', () => {
     expect(explicitAcks).toEqual(['m1']);
     expect(retryMessages).toMatchObject([{ msgId: 'm0' }]);
     expect(log).toMatchObject([{ messages: 2, written: 0, dead_letters: 1, retried: 1 }]);
+  });
+
+  it('the log tells why it cannot be reached', async () => {
+    await fail({ status: 0 });
+    await send(deliveries([await analyticsEvent()]));
+    expect(log[0]?.error).toBe(
+      'PostHog could not be reached ← PostHogFetchNetworkError ← Error: Network connection lost.',
+    );
   });
 
   it('the log quotes nothing', async () => {
@@ -407,12 +428,13 @@ describe('what PostHog refuses as it is', () => {
   });
 
   it('is found by halves where PostHog says that a batch is too large', async () => {
-    await fail({ status: 413, times: 3 });
+    await fail({ status: 413, times: 4 });
     const { explicitAcks } = await send(deliveries(await analyticsEvents(4)));
     expect(explicitAcks).toHaveLength(4);
-    expect((await posthog()).statuses).toEqual([413, 413, 413, 200, 200, 200]);
+    // All of them; both halves; the first and the second; the first without content; the third and the fourth.
+    expect((await posthog()).statuses).toEqual([413, 413, 413, 413, 200, 200, 200, 200]);
     const omitted = (await got('$ai_generation')).map(({ properties }) => properties.input_omitted);
-    expect(omitted).toEqual(['refused', undefined, undefined, undefined]);
+    expect(omitted).toEqual([undefined, 'refused', undefined, undefined]);
   });
 
   it('goes back with the rest when PostHog goes down while it is looked for', async () => {
@@ -423,6 +445,47 @@ describe('what PostHog refuses as it is', () => {
     expect(explicitAcks).toEqual([]);
     expect(retryMessages).toHaveLength(4);
   });
+});
+
+describe('where PostHog refuses everything', () => {
+  const refusedBatch = async (count: number, attempts = 1) => {
+    await fail({ status: 400 });
+    return send(deliveries(await analyticsEvents(count), attempts));
+  };
+
+  it('a batch is no heap of dead letters: after some requests it goes back, to rest', async () => {
+    const { explicitAcks, retryMessages } = await refusedBatch(100);
+    expect(explicitAcks).toEqual([]);
+    expect(retryMessages).toHaveLength(100);
+    expect((await posthog()).statuses.length).toBeLessThan(25);
+    expect(await countOf('dead_letters')).toBe(0);
+    const error = 'PostHog refuses everything, last with 400';
+    expect(log).toMatchObject([{ level: 'error', written: 0, dead_letters: 0, retried: 100, error }]);
+  });
+
+  it.each([1, 3])('so does one of %i', async (count) => {
+    const { retryMessages } = await refusedBatch(count, 59);
+    expect(retryMessages).toHaveLength(count);
+    expect(log).toMatchObject([{ dead_letters: 0, retried: count }]);
+  });
+
+  it('what has been refused for days becomes a dead letter', async () => {
+    const { explicitAcks } = await refusedBatch(3, 60);
+    expect(explicitAcks).toHaveLength(3);
+    expect(await rows('SELECT DISTINCT reason FROM dead_letters')).toEqual([{ reason: 'refused by PostHog with 400' }]);
+  });
+
+  it.each([0, 50, 97])(
+    'but three in a row, from %i on, among others that it takes, are to blame themselves',
+    async (from) => {
+      const events = await analyticsEvents(100);
+      for (const n of [from, from + 1, from + 2]) events[n] = await analyticsEvent(n, { key_id: 'indigestible' });
+      await fail({ refuse: 'indigestible' });
+      const { explicitAcks } = await send(deliveries(events));
+      expect(explicitAcks).toHaveLength(100);
+      expect(await countOf('dead_letters')).toBe(3);
+    },
+  );
 });
 
 describe('what is no message of ours', () => {

@@ -1,6 +1,8 @@
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { forgetDeadLetters } from '../../../consumer-worker/dead-letters/forget.ts';
 import { bodyJson } from '../../../consumer-worker/dead-letters/keep.ts';
+import type { Env } from '../../../consumer-worker/env.ts';
 import {
   captureLog,
   consume,
@@ -113,6 +115,65 @@ describe('a dead-letter queue', () => {
     expect(kept).toHaveLength(bodies.length);
     for (const { body } of kept) expect(() => JSON.parse(body)).not.toThrow();
     expect(kept[6]).toEqual({ body: '"fine"' });
+  });
+});
+
+describe('a dead letter of analytics', () => {
+  const content = { input: 'SW4=', output: 'T3V0', input_length: 7, output_length: 9 };
+
+  it.each(['openai-api-analytics-dead-letters-staging', 'openai-api-analytics'])(
+    'is kept without what was asked and answered, and says so: %s',
+    async (queue) => {
+      await consume(
+        queue,
+        deliveries([
+          { ...usageEvent(1), ...content },
+          { input: 'SW4=', output: null },
+        ]),
+      );
+      const kept = await rows<{ body: string }>('SELECT body FROM dead_letters ORDER BY id');
+      expect(kept.map(({ body }) => JSON.parse(body))).toEqual([
+        {
+          ...{ ...usageEvent(1), ...content, input: null, output: null },
+          ...{ input_omitted: 'dead_letter', output_omitted: 'dead_letter' },
+        },
+        { input: null, input_omitted: 'dead_letter', output: null },
+      ]);
+    },
+  );
+});
+
+describe('dead letters that were dealt with', () => {
+  const DAY = 86_400_000;
+
+  /** Letters of any age that were dealt with so many days ago. */
+  async function dealtWith(letters: readonly { id: string; state: string; days: number | null }[]): Promise<void> {
+    await env.DB.prepare(
+      `INSERT INTO dead_letters (id, queue, body, reason, attempts, created_at, stored_at, state, state_at)
+       SELECT value->>'id', 'q', '{}', 'r', 1, 1, 1, value->>'state', ?2 - ${DAY} * (value->>'days') FROM json_each(?1)`,
+    )
+      .bind(JSON.stringify(letters), NOW)
+      .run();
+  }
+  const forget = () => forgetDeadLetters(env as unknown as Env, NOW);
+
+  it('are forgotten after thirty days; what is stuck never is', async () => {
+    await dealtWith([
+      { id: 'a', state: 'replayed', days: 31 },
+      { id: 'b', state: 'discarded', days: 31 },
+      { id: 'c', state: 'replayed', days: 30 },
+      { id: 'd', state: 'discarded', days: 1 },
+      { id: 'e', state: 'stuck', days: null },
+    ]);
+    expect(await forget()).toEqual({ forgotten: 2 });
+    expect(await forget()).toEqual({ forgotten: 0 });
+    expect(await rows('SELECT id FROM dead_letters ORDER BY id')).toEqual([{ id: 'c' }, { id: 'd' }, { id: 'e' }]);
+  });
+
+  it('are forgotten by bounded numbers, until a later run ends it', async () => {
+    await dealtWith(Array.from({ length: 10_001 }, (_, n) => ({ id: `l${n}`, state: 'replayed', days: 40 })));
+    expect(await forget()).toEqual({ forgotten: 10_000 });
+    expect(await forget()).toEqual({ forgotten: 1 });
   });
 });
 

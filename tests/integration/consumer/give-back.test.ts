@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { restSeconds } from '../../../consumer-worker/give-back.ts';
 
 const QUEUE = 'openai-api-usage-staging';
-const DEAD_LETTERS = 'openai-api-usage-dead-letters-staging';
+/** Queues whose messages wait as long as a queue keeps them. */
+const PATIENT = ['openai-api-analytics-staging', 'openai-api-usage-dead-letters-staging'];
 const FOUR_DAYS = 4 * 86_400;
 
 const rests = (queue: string, count: number, random: number) =>
@@ -13,13 +14,16 @@ describe('the rest of a message given back', () => {
     expect(rests(QUEUE, 12, 0)).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
   });
 
-  it('doubles up to an hour and a half in a dead-letter queue', () => {
-    expect(rests(DEAD_LETTERS, 15, 0).slice(8)).toEqual([512, 1024, 2048, 4096, 5400, 5400, 5400]);
+  it.each(PATIENT)('doubles up to an hour and a half in %s', (queue) => {
+    expect(rests(queue, 15, 0).slice(8)).toEqual([512, 1024, 2048, 4096, 5400, 5400, 5400]);
   });
 
-  it('lets the 100 retries of a dead-letter queue outlast the four days that it keeps a message, by any chance', () => {
-    expect(rests(DEAD_LETTERS, 100, 1).reduce((sum, rest) => sum + rest)).toBeGreaterThan(FOUR_DAYS);
-  });
+  it.each(PATIENT)(
+    'lets 100 retries outlast the four days that a queue keeps a message, by any chance: %s',
+    (queue) => {
+      expect(rests(queue, 100, 1).reduce((sum, rest) => sum + rest)).toBeGreaterThan(FOUR_DAYS);
+    },
+  );
 
   it('is shortened by chance by at most a quarter, and is whole seconds, never none', () => {
     expect(restSeconds(QUEUE, 5, () => 0.5)).toBe(28);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { answered } from '../../../consumer-worker/analytics/answered.ts';
 import { TooLong } from '../../../consumer-worker/analytics/unpack.ts';
 
@@ -150,6 +150,14 @@ describe('bounds', () => {
     const long = chunk({ content: 'x'.repeat(MAX) });
     expect(() => json(long)).toThrow(TooLong);
     expect(() => sse([long])).toThrow(TooLong);
+  });
+
+  it('of what is taken for JSON at all', () => {
+    const parse = vi.spyOn(JSON, 'parse');
+    const noise = 'data: x\n\n'.repeat(1_000);
+    const stream = `data:  ${JSON.stringify(chunk({ content: 'Hi' }))}\n\n${noise}data: [DONE]\n\n`;
+    expect(answered(stream, MAX)).toEqual([{ role: 'assistant', content: 'Hi' }]);
+    expect(parse).toHaveBeenCalledTimes(1);
   });
 
   it('of how many choices, calls and items are put together', () => {
