@@ -52,8 +52,9 @@ VALUES
   ('tier', 'premium',   6000,    40000000, 5000, NULL,  NULL,     NULL,       NULL),
   ('tier', 'unlimited', 1000000, NULL,     NULL, NULL,  NULL,     NULL,       NULL);
 
--- Who changed what, when, from where: one row for each change of users, keys and limits, written in
--- the transaction that makes the change. Append-only.
+-- Who changed what, when, from where: one row for each change of users, keys, limits and prices, for each
+-- re-rating, and for what was done with dead letters and archives, written in the transaction that does it.
+-- Append-only.
 CREATE TABLE IF NOT EXISTS audit_log (
   id            TEXT    PRIMARY KEY,                   -- UUIDv7, so that rows are in order of time
   actor_user_id TEXT    NOT NULL,                      -- the admin's account
@@ -241,11 +242,12 @@ CREATE TABLE IF NOT EXISTS alerts (
   checked_at    INTEGER NOT NULL                       -- Unix ms
 ) STRICT, WITHOUT ROWID;
 
--- Messages that could not be used: refused by their schema, or given up by their queue.
+-- Messages that could not be used: refused by their schema, or given up by their queue. Thirty days after they were
+-- replayed or discarded, they are deleted.
 CREATE TABLE IF NOT EXISTS dead_letters (
   id         TEXT    PRIMARY KEY,                      -- the message's id, so that storing it again changes nothing
   queue      TEXT    NOT NULL,                         -- that it was taken from
-  body       TEXT    NOT NULL CHECK (json_valid(body)), -- JSON, as received
+  body       TEXT    NOT NULL CHECK (json_valid(body)), -- JSON, as received; of analytics without content
   reason     TEXT    NOT NULL,
   attempts   INTEGER NOT NULL,                         -- deliveries from that queue
   created_at INTEGER NOT NULL,                         -- Unix ms, when the message was sent
@@ -314,13 +316,21 @@ CREATE VIEW IF NOT EXISTS request_costs AS
    WHERE own.adjustment = ''
    GROUP BY own.request_id;
 
--- What is not billed because its message is stuck, by the queue that it was taken from.
+-- What is not billed because its message is stuck, by the queue that it was taken from: what GET
+-- /admin/dead-letters/summary says of the stuck. Only usage events bill, what the ledger holds is billed, and a
+-- request of which several letters tell counts once.
 CREATE VIEW IF NOT EXISTS stuck_money AS
   SELECT queue,
          count(*) AS messages,
          min(created_at) AS oldest_at,                 -- Unix ms
-         coalesce(sum(cost_nano_usd), 0) AS cost_nano_usd,
-         coalesce(sum(cost_nano_usd), 0) / 1e9 AS cost
-    FROM dead_letters
-   WHERE state = 'stuck'
+         sum(CASE place WHEN 1 THEN unbilled ELSE 0 END) AS cost_nano_usd,
+         sum(CASE place WHEN 1 THEN unbilled ELSE 0 END) / 1e9 AS cost
+    FROM (SELECT *, row_number() OVER (PARTITION BY coalesce(request_id, id) ORDER BY unbilled DESC, id) AS place
+            FROM (SELECT *,
+                         CASE WHEN queue GLOB 'openai-api-usage*'
+                                   AND NOT EXISTS (SELECT 1 FROM usage_logs
+                                                    WHERE request_id = letter.request_id AND adjustment = '')
+                              THEN coalesce(cost_nano_usd, 0) ELSE 0 END AS unbilled
+                    FROM dead_letters AS letter
+                   WHERE state = 'stuck'))
    GROUP BY queue;

@@ -1,8 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { LOCAL_KEY } from './local-state.ts';
 
-/** For one call, until its account's rate lets it pass. */
+/** Where `npm start` answers. */
+const LOCAL_URL = 'http://127.0.0.1:8787';
+
+/** For one call, until its account's rate lets it pass, or what it needs is back. */
 const WAITS_MAX = 5;
+
+/** POSTs that come to the same when they are made again: whether one that failed was done need not be known. */
+const REPEATABLE = /^\/admin\/(?:dead-letters\/(?:replay|discard)|rerate|ledger-archives\/.+\/restore)$/;
 
 /** A page of a list, as the Admin API answers. */
 export interface Page<Entry> {
@@ -15,15 +21,27 @@ export interface Page<Entry> {
 export class AdminApi {
   readonly #url: URL;
   readonly #key: string;
+  #answeredAt = Number.NaN;
 
-  /** @param key of an admin; for a system on this machine, that of `npm start` if there is none. */
-  constructor(url: string, key: string | undefined) {
-    if (!URL.canParse(url)) throw new Error(`--url must be a URL such as https://api.example.com, not '${url}'.`);
-    this.#url = new URL(url);
+  /**
+   * @param url as it was given; undefined: none was, and `npm start`'s system is meant.
+   * @param key of an admin of the system at `url`; for one on this machine, that of `npm start` if there is none.
+   */
+  constructor(url: string | undefined, key: string | undefined) {
+    const address = url ?? LOCAL_URL;
+    if (!URL.canParse(address))
+      throw new Error(`--url must be a URL such as https://api.example.com, not '${address}'.`);
+    this.#url = new URL(address);
     const local = ['127.0.0.1', 'localhost', '[::1]'].includes(this.#url.hostname);
     if (!key && !local) throw new Error(`Set ADMIN_KEY to a key of ${this.#url.origin} with the permission 'admin'.`);
     if (!local && this.#url.protocol !== 'https:') throw new Error('A key is not sent over plain HTTP: use https://.');
-    this.#key = key || LOCAL_KEY;
+    // Where no --url says whose key it is, it may be that of production, and anything may listen here.
+    this.#key = (url !== undefined && key) || LOCAL_KEY;
+  }
+
+  /** The system's time at its last answer, Unix ms, rounded up to a second; ours, if it told none. */
+  get now(): number {
+    return Number.isNaN(this.#answeredAt) ? Date.now() : this.#answeredAt + 1_000;
   }
 
   /**
@@ -60,11 +78,14 @@ export class AdminApi {
     }
   }
 
-  /** Waits where a long run meets its account's rate. */
+  /** Waits where a long run meets its account's rate, and, if that is safe, where the system lacks something. */
   async #call(method: string, path: string, body?: object): Promise<{ status: number; json: unknown }> {
+    const repeatable = method === 'GET' || (method === 'POST' && REPEATABLE.test(path));
     for (let waits = 0; ; waits += 1) {
       const response = await this.#fetch(method, path, body);
-      const again = response.status === 429 && response.headers.get('x-should-retry') !== 'false';
+      this.#answeredAt = Date.parse(response.headers.get('date') ?? '');
+      const passing = response.status === 429 || (response.status === 503 && repeatable);
+      const again = passing && response.headers.get('x-should-retry') !== 'false';
       if (!again || waits === WAITS_MAX) {
         return { status: response.status, json: await response.json().catch(() => null) };
       }

@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 import { nanoToUsd } from '../shared/money.ts';
 import { AdminApi } from './admin-api.ts';
+import { run, UsageError } from './cli.ts';
+import { type Column, table } from './table.ts';
 
 const HELP = `The archives of the ledger: rows that were moved to R2 after LEDGER_RETENTION_DAYS.
 
@@ -11,7 +13,7 @@ const HELP = `The archives of the ledger: rows that were moved to R2 after LEDGE
   --json        JSON for programs, instead of tables
   --help        this
 
-  ADMIN_KEY     in the environment: a key with the permission 'admin'. Not needed for npm start's system.`;
+  ADMIN_KEY     in the environment: a key with the permission 'admin' of the system that --url names.`;
 
 /** An archive as the Admin API shows it. */
 interface Archive {
@@ -23,15 +25,12 @@ interface Archive {
   restored_until: number | null;
 }
 
-/** A command line that cannot be understood. */
-class UsageError extends Error {}
-
 /** `npm run ledger`: archives of the ledger from a terminal, through the Admin API of a local or deployed system. */
 async function main(args: readonly string[]): Promise<void> {
   const { values, positionals } = parse(args);
   const [command = 'help', ...objects] = positionals;
   if (values.help || command === 'help') return console.log(HELP);
-  const show = (archives: Archive[]) => console.log(values.json ? JSON.stringify(archives) : table(archives));
+  const show = (archives: Archive[]) => console.log(values.json ? JSON.stringify(archives) : archiveTable(archives));
   const api = new AdminApi(values.url, process.env.ADMIN_KEY);
   switch (command) {
     case 'archives': {
@@ -44,10 +43,15 @@ async function main(args: readonly string[]): Promise<void> {
         throw new UsageError(`'restore' needs the objects of archives, as 'archives' shows them.`);
       if (values.request !== undefined) throw new UsageError(`'restore' does not take --request.`);
       const restored: Archive[] = [];
-      for (const [n, object] of objects.entries()) {
-        const path = `/admin/ledger-archives/${encodeURIComponent(object)}/restore`;
-        restored.push(await api.send<Archive>('POST', path, {}));
-        if (!values.json) console.error(`restored ${n + 1} of ${objects.length}: ${object}`);
+      try {
+        for (const [n, object] of objects.entries()) {
+          const path = `/admin/ledger-archives/${encodeURIComponent(object)}/restore`;
+          restored.push(await api.send<Archive>('POST', path, {}));
+          if (!values.json) console.error(`restored ${n + 1} of ${objects.length}: ${object}`);
+        }
+      } catch (error) {
+        if (restored.length > 0) show(restored);
+        throw new Error(`${(error as Error).message}\nNot restored: ${objects.slice(restored.length).join(' ')}`);
       }
       return show(restored);
     }
@@ -62,7 +66,7 @@ function parse(args: readonly string[]) {
       args: [...args],
       allowPositionals: true,
       options: {
-        url: { type: 'string', default: 'http://127.0.0.1:8787' },
+        url: { type: 'string' },
         request: { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h' },
@@ -73,29 +77,20 @@ function parse(args: readonly string[]) {
   }
 }
 
-function table(archives: readonly Archive[]): string {
-  if (archives.length === 0) return 'no archives';
-  const lines = archives.map(({ id, state, rows, cost_nano_usd, archived_at, restored_until }) => {
-    const until = restored_until === null ? state : `${state} until ${date(restored_until)}`;
-    return [
-      String(rows).padStart(6),
-      `$${nanoToUsd(cost_nano_usd)}`.padStart(16),
-      date(archived_at),
-      until.padEnd(25),
-      id,
-    ];
-  });
-  return [['  rows', '            cost', 'archived  ', 'state'.padEnd(25), 'object'], ...lines]
-    .map((cells) => cells.join('  '))
-    .join('\n');
+const COLUMNS: readonly Column<Archive>[] = [
+  ['rows', ({ rows }) => String(rows)],
+  ['cost', ({ cost_nano_usd }) => `$${nanoToUsd(cost_nano_usd)}`],
+  ['archived', ({ archived_at }) => date(archived_at)],
+  ['state', ({ state, restored_until: until }) => (until === null ? state : `${state} until ${date(until)}`)],
+  ['object', ({ id }) => id],
+];
+
+function archiveTable(archives: readonly Archive[]): string {
+  return archives.length === 0 ? 'no archives' : table(COLUMNS, archives);
 }
 
 function date(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(0, 10);
 }
 
-await main(process.argv.slice(2)).catch((error: Error) => {
-  console.error(error.message);
-  if (error instanceof UsageError) console.error('See npm run ledger -- --help');
-  process.exitCode = 1;
-});
+await run('npm run ledger', main);

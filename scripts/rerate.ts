@@ -1,8 +1,7 @@
-import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { nanoToUsd } from '../shared/money.ts';
 import { AdminApi } from './admin-api.ts';
-import { run, UsageError } from './cli.ts';
+import { agreed, onTerminal, run, UsageError } from './cli.ts';
 import { progress } from './progress.ts';
 import { type Column, table } from './table.ts';
 
@@ -14,11 +13,12 @@ The difference is shown first; it is written with --apply, or, on a terminal, af
 
   --from, --to DATE   of requests that arrived then or later, and before: ISO dates (midnight UTC) or instants
   --apply             write it, as corrections in the ledger
+  --after NEXT        go on where a run that failed has come to
   --url URL           the system: http://127.0.0.1:8787, where npm start answers, if not said otherwise
   --json              JSON for programs, instead of tables
   --help              this
 
-  ADMIN_KEY           in the environment: a key with the permission 'admin'. Not needed for npm start's system.`;
+  ADMIN_KEY           in the environment: a key with the permission 'admin' of the system that --url names.`;
 
 /** What some attempts cost and would cost. Nano-dollars. */
 interface Sums {
@@ -56,36 +56,63 @@ async function main(args: readonly string[]): Promise<void> {
   if (from === undefined || to === undefined) throw new UsageError('Say which period: --from DATE --to DATE.');
   const api = new AdminApi(options.url, process.env.ADMIN_KEY);
 
-  const planned = await rerate(api, { from, to, dry_run: true });
+  const period = { from, to, after: options.after };
+  const planned = await rerate(api, { ...period, dry_run: true });
   if (!options.json) console.log(shown(planned));
-  const write = planned.changed > 0 && (options.apply || (!options.json && (await agreed(planned))));
+  const write = planned.changed > 0 && (options.apply || (!options.json && (await isMeant(planned))));
   if (!write) {
     if (options.json) console.log(JSON.stringify({ applied: false, ...planned }));
     else if (planned.changed > 0) console.log('nothing was written: --apply writes it');
     return;
   }
-  const written = await rerate(api, { from, to, dry_run: false }, planned.attempts);
-  if (options.json) console.log(JSON.stringify({ applied: true, ...written }));
-  else console.log(`written: ${changesOf(written)}`);
+  const tell = (written: Rerating) =>
+    console.log(options.json ? JSON.stringify({ applied: true, ...written }) : `written: ${changesOf(written)}`);
+  try {
+    tell(await rerate(api, { ...period, dry_run: false }, planned.attempts));
+  } catch (error) {
+    if (error instanceof Interrupted) tell(error.written);
+    throw error;
+  }
 }
 
-/** All pages of a period. */
+/** A failure after some corrections were written. */
+class Interrupted extends Error {
+  readonly written: Rerating;
+
+  /** @param after where the rest begins. */
+  constructor({ message }: Error, written: Rerating, after: string) {
+    super(
+      `${message}\nThe run ended there, after ${written.attempts} attempts. The rest: the same with --after ${after}`,
+    );
+    this.written = written;
+  }
+}
+
+/**
+ * All pages of a period, from one on.
+ *
+ * @throws Interrupted where some were written.
+ */
 async function rerate(
   api: AdminApi,
-  period: { from: string; to: string; dry_run: boolean },
+  { after: begin, ...period }: { from: string; to: string; after: string; dry_run: boolean },
   total = 0,
 ): Promise<Rerating> {
   const pages: Page[] = [];
   // How much there is to do is known only once it has been looked at.
   const bar = period.dry_run ? null : progress('re-rate', total);
+  let after = begin;
   try {
-    for (let after = ''; ; ) {
+    for (;;) {
       const page = await api.send<Page>('POST', '/admin/rerate', { ...period, after });
       pages.push(page);
       bar?.advance(page.attempts);
       if (page.next === null) return added(page, pages);
       after = page.next;
     }
+  } catch (error) {
+    const last = pages.at(-1);
+    throw last && !period.dry_run ? new Interrupted(error as Error, added(last, pages), after) : error;
   } finally {
     bar?.end();
   }
@@ -149,12 +176,8 @@ function signed(nano: number): string {
   return `${nano < 0 ? '-' : '+'}${dollars(Math.abs(nano))}`;
 }
 
-async function agreed({ changed }: Rerating): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) return false;
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await terminal.question(`Write these ${changed} corrections? [y/N] `);
-  terminal.close();
-  return /^y(es)?$/i.test(answer.trim());
+async function isMeant({ changed }: Rerating): Promise<boolean> {
+  return onTerminal() && agreed(`Write these ${changed} corrections?`);
 }
 
 function parse(args: readonly string[]) {
@@ -165,7 +188,8 @@ function parse(args: readonly string[]) {
         from: { type: 'string' },
         to: { type: 'string' },
         apply: { type: 'boolean', default: false },
-        url: { type: 'string', default: 'http://127.0.0.1:8787' },
+        after: { type: 'string', default: '' },
+        url: { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },

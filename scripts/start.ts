@@ -60,10 +60,11 @@ function localVars(): Record<string, string | undefined> {
   return vars;
 }
 
-function ready(port: number, simulated: string | undefined): string {
+function ready(port: number, simulated: string | undefined, analytics: boolean): string {
   const base = `http://${HOST}:${port}`;
+  const simulation = `\nNo OPENROUTER_API_KEY is set: answers come from the simulated OpenRouter at ${simulated}${analytics ? ', and analytics go to a simulated PostHog there' : ''}`;
   return `ready ${base}/v1
-key   ${LOCAL_KEY}${simulated ? `\nNo OPENROUTER_API_KEY is set: answers come from the simulated OpenRouter at ${simulated}` : ''}
+key   ${LOCAL_KEY}${simulated ? simulation : ''}
 
   curl -N ${base}/v1/chat/completions -H "Authorization: Bearer ${LOCAL_KEY}" -H "Content-Type: application/json" -d '{"model":"openai/gpt-5-mini","stream":true,"messages":[{"role":"user","content":"Hello"}]}'
 
@@ -82,14 +83,21 @@ async function start(children: { workers?: ChildProcess; upstream?: SimulatedUps
   const vars = localVars();
   if (!vars.OPENROUTER_API_KEY) {
     children.upstream = await startUpstream({ port: await nextFreePort(port), gapMs: 20 });
-    Object.assign(vars, { OPENROUTER_API_KEY: 'simulated', UPSTREAM_BASE_URL: children.upstream.url });
+    const { url, origin } = children.upstream;
+    // Analytics of simulated answers are nothing for a real PostHog.
+    Object.assign(vars, { OPENROUTER_API_KEY: 'simulated', UPSTREAM_BASE_URL: url, POSTHOG_HOST: origin });
   }
   // The API worker's first; tests bring others.
   const paths = process.env.WRANGLER_CONFIGS?.split(',') ?? ['wrangler.api.toml', 'wrangler.consumer.toml'];
   const configs = writeLocalConfigs(paths, stateDir, vars);
 
   console.log('starting both workers');
-  const workers = startWorkers(port, await nextFreePort(9228), resolve(stateDir), configs);
+  const workers = startWorkers(
+    port,
+    Number(process.env.INSPECTOR_PORT ?? (await nextFreePort(9228))),
+    resolve(stateDir),
+    configs,
+  );
   children.workers = workers;
   let early = '';
   let isReady = false;
@@ -107,7 +115,7 @@ async function start(children: { workers?: ChildProcess; upstream?: SimulatedUps
     throw new Error(reason ? `${error.message} ${reason.trim()}` : error.message);
   });
   isReady = true;
-  console.log(ready(port, children.upstream?.url));
+  console.log(ready(port, children.upstream?.url, Boolean(vars.POSTHOG_API_KEY)));
 }
 
 const children: { workers?: ChildProcess; upstream?: SimulatedUpstream } = {};

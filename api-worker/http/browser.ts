@@ -56,6 +56,9 @@ export const crossOrigin = cors({
     'x-ratelimit-remaining',
     'x-ratelimit-reset',
     'x-should-retry',
+    'x-billing-closed',
+    'x-billing-open-attempts',
+    'x-billing-unbilled-nano-usd',
   ],
   maxAge: 86_400,
 });

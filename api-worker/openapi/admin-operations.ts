@@ -8,7 +8,7 @@ import { LatencyQuery } from '../routes/admin/latency.ts';
 import { ArchivesQuery } from '../routes/admin/ledger-archives.ts';
 import { PageQuery } from '../routes/admin/page.ts';
 import { PricesQuery } from '../routes/admin/prices.ts';
-import type { ErrorStatus } from './components.ts';
+import { BILLING_HEADERS, type ErrorStatus, type HeaderName } from './components.ts';
 import type { Operation } from './operation.ts';
 import type { SchemaName } from './schemas.ts';
 
@@ -16,6 +16,7 @@ type Rest = Pick<Operation, 'description' | 'body' | 'query' | 'pathExample'> & 
   /** What it answers with, at which status if not 200; and as what else. */
   json: SchemaName;
   other?: string;
+  headers?: readonly HeaderName[];
   status?: 200 | 201;
   errors?: readonly ErrorStatus[];
 };
@@ -25,7 +26,7 @@ const KEY = { pathExample: 'key_0199…', errors: [404] } as const;
 const KEY_FIELDS =
   '`permissions`: `read` and `write` unless others are named. `rate_limit`: requests a minute of this key alone. `expires_at`: Unix seconds.';
 
-/** What admins do: accounts, keys, tiers, the audit log. */
+/** What admins do: accounts, keys and tiers, prices and bills, dead letters and archives. */
 export const ADMIN_OPERATIONS: readonly Operation[] = [
   admin('get', '/admin/users', 'listUsers', 'List accounts', { query: paged(PageQuery), json: 'UserPage' }),
   admin('post', '/admin/users', 'createUser', 'Create an account', {
@@ -106,7 +107,8 @@ export const ADMIN_OPERATIONS: readonly Operation[] = [
     json: 'Rerating',
   }),
   admin('get', '/admin/audit-log', 'listAuditLog', 'Read the audit log', {
-    description: 'Every change of accounts, keys and tiers, the newest first.',
+    description:
+      'Every change of accounts, keys, tiers and prices, every re-rating, and what was done with dead letters and archives, the newest first.',
     query: paged(AuditQuery),
     json: 'AuditLogPage',
   }),
@@ -148,6 +150,7 @@ export const ADMIN_OPERATIONS: readonly Operation[] = [
     },
     json: 'Billing',
     other: 'text/csv',
+    headers: BILLING_HEADERS,
     errors: [400],
   }),
   admin('get', '/admin/latency', 'queryLatency', 'Ask for percentiles of latency', {
@@ -199,8 +202,9 @@ function admin(
   path: string,
   id: string,
   summary: string,
-  { json, other, status = 200, errors = [], ...rest }: Rest,
+  { json, other, headers, status = 200, errors = [], ...rest }: Rest,
 ): Operation {
-  const answers = { [status]: { description: status === 201 ? 'Created.' : 'Done.', json, ...(other && { other }) } };
+  const description = status === 201 ? 'Created.' : 'Done.';
+  const answers = { [status]: { description, json, ...(other && { other }), ...(headers && { headers }) } };
   return { method, path, id, tag: 'Administration', summary, permission: 'admin', ...rest, answers, errors };
 }

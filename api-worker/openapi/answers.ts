@@ -298,11 +298,15 @@ export const Billing = z.object({
   month: text,
   start: z.iso.datetime(),
   end: z.iso.datetime(),
-  closed: z.boolean().meta({ description: 'The month is over, and none of its attempts is open.' }),
+  closed: z.boolean().meta({
+    description:
+      'The month has been over for a day, none of its attempts is open, and no message that would bill one of its requests is stuck.',
+  }),
   open_attempts: count.meta({
     description:
       'Of all accounts: what they cost is not final, as the upstream has not said yet, or no price is known.',
   }),
+  unbilled_nano_usd: z.int().meta({ description: 'Of all accounts: what stuck messages would add to the month.' }),
   data: z.array(billed.extend({ user_id: text, model: text })),
   accounts: z.array(billed.extend({ user_id: text })),
   total: billed,

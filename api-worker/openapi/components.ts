@@ -7,7 +7,7 @@ const ERRORS = {
   400: ['BadRequest', 'The request is not as the schema says, or no model can serve it.'],
   401: ['Unauthorized', 'No key or token, or one that is not valid (any more).'],
   403: ['Forbidden', 'The key has not the permission that the endpoint needs, or the upstream refuses the content.'],
-  404: ['NotFound', 'There is no such model, account, key, tier or dead letter.'],
+  404: ['NotFound', 'There is no such model, account, key, tier, dead letter or archive.'],
   409: ['Conflict', 'The idempotency key or the id was used before, or the key is not active any more.'],
   413: ['PayloadTooLarge', 'The body is longer than 20 MiB.'],
   415: ['UnsupportedMediaType', 'The body is not said to be JSON.'],
@@ -30,6 +30,9 @@ const HEADERS = {
   'x-cache': '`HIT`: an answer that was given before. `MISS`: a new one. `BYPASS`: the cache had no part in it.',
   'idempotent-replayed': '`true`: the answer to the first request with this idempotency key.',
   'openai-processing-ms': 'Milliseconds until the answer began.',
+  'x-billing-closed': '`true`: nothing more is expected to come into the month, see `closed` of the JSON.',
+  'x-billing-open-attempts': 'As `open_attempts` of the JSON.',
+  'x-billing-unbilled-nano-usd': 'As `unbilled_nano_usd` of the JSON.',
   'x-ratelimit-limit-requests': 'Requests a minute.',
   'x-ratelimit-remaining-requests': 'Requests that are left.',
   'x-ratelimit-reset-requests': 'Until all of them are there again, as in `1.5s` or `6m0s`.',
@@ -55,6 +58,12 @@ export const GATEWAY_HEADERS = [
   'x-cache',
   'idempotent-replayed',
   'openai-processing-ms',
+] as const satisfies HeaderName[];
+/** On the billing of a month, for CSV has no place of its own for them. */
+export const BILLING_HEADERS = [
+  'x-billing-closed',
+  'x-billing-open-attempts',
+  'x-billing-unbilled-nano-usd',
 ] as const satisfies HeaderName[];
 const RETRY_HEADERS = ['retry-after', 'retry-after-ms', 'x-should-retry'] as const satisfies HeaderName[];
 

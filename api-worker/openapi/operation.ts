@@ -8,7 +8,7 @@ export const TAGS = {
   Models: 'Who can answer.',
   Usage: 'What was used, and what the limits leave.',
   Organization: "All accounts' usage and costs, as OpenAI's dashboards ask for them.",
-  Administration: 'Accounts, keys, limits, dead letters. Every change is in the audit log.',
+  Administration: 'Accounts, keys, limits, prices, bills, dead letters, archives. Every change is in the audit log.',
   Service: 'The service itself: its health, and this description.',
 } as const;
 

@@ -13,7 +13,7 @@ export interface Letter {
   created_at: number;
 }
 
-/** What is stuck in all, as the Admin API sums it up. */
+/** What is stuck, as the Admin API sums it up. */
 export interface Stuck {
   count: number;
   oldest_at: number | null;
@@ -57,10 +57,10 @@ export function letterTable(letters: readonly Letter[]): string {
   );
 }
 
-/** What is stuck in all, in a line. */
-export function stuckLine({ count, oldest_at, unbilled_usd }: Stuck): string {
-  if (count === 0) return 'stuck in all: nothing';
-  return `stuck in all: ${count}, $${unbilled_usd} not billed, the oldest since ${minute(oldest_at)} UTC`;
+/** What is stuck, in words. */
+export function stuckText({ count, oldest_at, unbilled_usd }: Stuck): string {
+  if (count === 0) return 'nothing';
+  return `${count}, $${unbilled_usd} not billed, the oldest since ${minute(oldest_at)} UTC`;
 }
 
 /** Changes as a table for people. */

@@ -21,7 +21,7 @@ A limit of 'none' is taken away. With --resume, streams that break are continued
   --json        JSON for programs, instead of tables
   --help        this
 
-  ADMIN_KEY     in the environment: a key with the permission 'admin'. Not needed for npm start's system.`;
+  ADMIN_KEY     in the environment: a key with the permission 'admin' of the system that --url names.`;
 
 const LIMITS = [
   'requests-per-minute',
@@ -47,7 +47,7 @@ const COMMANDS = {
 } as const satisfies Record<string, { takes: readonly Option[]; id: boolean; needs: readonly Option[] }>;
 
 type Option = (typeof KEY_FIELDS)[number] | (typeof LIMITS)[number] | 'user' | 'overlap' | 'env';
-type Options = Partial<Record<Option, string>> & { url: string; json: boolean };
+type Options = Partial<Record<Option | 'url', string>> & { json: boolean };
 
 /** @throws UsageError of one line. */
 export function parseCommand(args: readonly string[]): {
@@ -57,7 +57,7 @@ export function parseCommand(args: readonly string[]): {
 } {
   const { values, positionals } = parse(args);
   const [command = 'help', id = '', ...rest] = positionals;
-  const options: Options = { url: 'http://127.0.0.1:8787', json: false, ...values };
+  const options: Options = { json: false, ...values };
   if (values.help || command === 'help') return { command: 'help', id, options };
   if (!isCommand(command)) throw new UsageError(`There is no command '${command}'.`);
   const { takes, id: needsId, needs } = COMMANDS[command];

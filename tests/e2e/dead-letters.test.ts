@@ -77,9 +77,11 @@ describe('npm run dead-letters', () => {
     expect(await json('replay', '--all', '--dry-run')).toMatchObject([{ id, outcome: 'will_be_billed' }]);
     expect(await billed(event.request_id, 'once')).toBeNull();
 
-    const first = await deadLetters('replay', '--all');
+    const first = await deadLetters('replay', '--all', '--yes');
     expect(first.code).toBe(0);
-    expect(first.stdout).toBe('1 will be billed, $0.000012345\nstuck in all: nothing\n');
+    expect(first.stdout).toMatch(
+      /^to replay: 1, \$0\.000012345 not billed, .*\n1 will be billed, \$0\.000012345\nstuck in all: nothing\n$/,
+    );
     const row = await eventually(() => billed(event.request_id, 'once'));
     expect(row).toEqual({ rows: 1, cost: 12_345, rolled_up: 12_345 });
 
@@ -97,14 +99,14 @@ describe('npm run dead-letters', () => {
     const row = await eventually(() => billed(event.request_id, 'before'));
     await store({ body: event });
     expect((await deadLetters('list')).stdout).toContain('stuck in all: 1, $0.000000000 not billed');
-    expect((await deadLetters('replay', '--all')).stdout).toContain('1 in the ledger already');
+    expect((await deadLetters('replay', '--all', '--yes')).stdout).toContain('1 in the ledger already');
     expect(await billed(event.request_id, 'before')).toEqual(row);
   });
 
   it('replays what a filter leaves, page by page, and tells how far it is', async () => {
     const events = Array.from({ length: 150 }, () => usageEvent({ user_id: 'many', cost_nano_usd: 1_000 }));
     await store(...events.map((body) => ({ body })), { queue: 'openai-api-analytics', body: { broken: true } });
-    const { code, stdout, stderr } = await deadLetters('replay', '--all', '--queue', 'usage');
+    const { code, stdout, stderr } = await deadLetters('replay', '--all', '--queue', 'usage', '--yes');
     expect(code).toBe(0);
     expect(stdout).toContain('150 will be billed, $0.000150000');
     expect(stdout).toMatch(/stuck in all: 1, \$0\.000000000 not billed/);
@@ -118,14 +120,24 @@ describe('npm run dead-letters', () => {
     expect((await billed(events[0]?.request_id ?? '', 'many'))?.rolled_up).toBe(150_000);
   });
 
-  it('discards whatever is stuck only with --yes, and by a filter without', async () => {
+  it.each(['replay', 'discard'])('%ss all of a filter only with --yes where nobody can be asked', async (command) => {
+    await store({ body: usageEvent({ cost_nano_usd: 12_345 }) }, { created_at: Date.UTC(1999, 0) });
+    const refused = await deadLetters(command, '--all', '--from', '2000-01-01');
+    expect(refused.code).toBe(1);
+    expect(refused.stdout).toMatch(
+      new RegExp(`^to ${command}: 1, \\$0\\.000012345 not billed, the oldest since .* UTC\n$`),
+    );
+    expect(refused.stderr).toContain(`'${command} --all' needs --yes where nobody can be asked.`);
+    expect((await deadLetters(command, '--all', '--json')).stderr).toContain('needs --yes');
+    expect(await json('list')).toHaveLength(2);
+  });
+
+  it('discards all of a filter, and whatever is stuck', async () => {
     await store({ reason: 'one' }, { reason: 'other' });
-    const refused = await deadLetters('discard', '--all');
-    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('needs --yes')]);
     expect((await deadLetters('discard', '--all', '--dry-run')).stdout).toMatch(
       /dry run: nothing was done\n2 discarded\nstuck in all: 2,/,
     );
-    expect((await deadLetters('discard', '--all', '--reason', 'other')).stdout).toContain('1 discarded');
+    expect((await deadLetters('discard', '--all', '--reason', 'other', '--yes')).stdout).toContain('1 discarded');
     expect((await deadLetters('discard', '--all', '--yes')).stdout).toContain('1 discarded\nstuck in all: nothing');
   });
 
@@ -135,8 +147,11 @@ describe('npm run dead-letters', () => {
     [['show'], "'show' needs the id of one"],
     [['replay'], "'replay' needs ids, or --all."],
     [['replay', 'x', '--all'], "'replay' needs ids, or --all."],
-    [['replay', 'x', '--queue', 'usage'], 'Filters belong to --all.'],
-    [['replay', '--all', '--yes'], "'replay' does not take --yes."],
+    [['replay', 'x', '--queue', 'usage'], 'Filters and --after belong to --all.'],
+    [['replay', 'x', '--after', 'y'], 'Filters and --after belong to --all.'],
+    [['replay', '--all', '--queue', ''], '--queue must not be empty.'],
+    [['discard', '--all', '--yes', '--reason', ''], '--reason must not be empty.'],
+    [['list', '--yes'], "'list' does not take --yes."],
     [['list', '--from', 'soon'], 'Expected an ISO date'],
     [['list', '--state', 'lost'], "Invalid value for 'state': 'lost'."],
     [['show', 'nothing'], "No dead letter with the id 'nothing'."],

@@ -29,7 +29,7 @@ async function ledger(...args: string[]) {
 describe('npm run ledger', () => {
   it('lists archives and restores them', async () => {
     expect((await ledger('archives')).stdout).toMatch(
-      new RegExp(`^ +1 +\\$0.000000060 +2026-01-02 +moved +${ARCHIVE}$`, 'm'),
+      new RegExp(`^1 +\\$0.000000060 +2026-01-02 +moved +${ARCHIVE}$`, 'm'),
     );
     expect((await ledger('archives', '--request', '019b7af6-7400-7000-8000-000000000002')).stdout).toBe(
       'no archives\n',

@@ -24,7 +24,9 @@ describe('npm start', () => {
   beforeAll(async () => {
     stateDir = await mkdtemp(join(tmpdir(), 'openai-api-'));
     port = await freePort();
-    started = start({ PORT: String(port), STATE_DIR: stateDir });
+    // Nobody listens there: what is sent there is lost.
+    const posthog = { POSTHOG_API_KEY: 'phc_of_the_tests', POSTHOG_HOST: 'http://127.0.0.1:9' };
+    started = start({ PORT: String(port), STATE_DIR: stateDir, ...posthog });
     await untilReady(started);
   });
   afterAll(async () => {
@@ -58,6 +60,15 @@ describe('npm start', () => {
       return body.total.requests > 0 ? body : null;
     }, 10_000);
     expect(usage.total.cost_nano_usd).toBeGreaterThan(0);
+  });
+
+  it('sends analytics of what is simulated to a simulated PostHog, and says so', async () => {
+    expect(started.output()).toContain(`${upstream()}/api/v1, and analytics go to a simulated PostHog there\n`);
+    const { events } = await eventually(async () => {
+      const got = (await (await fetch(`${upstream()}/sim/posthog`)).json()) as { events: { event: string }[] };
+      return got.events.length > 0 ? got : null;
+    });
+    expect(events.map(({ event }) => event)).toContain('$ai_generation');
   });
 
   it('lets the upstream know within a second that a client has left', async () => {

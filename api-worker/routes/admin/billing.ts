@@ -8,9 +8,12 @@ import { csvOf } from '../../http/csv.ts';
 import { ApiError } from '../../http/errors.ts';
 import { readQuery } from '../../http/input.ts';
 import { inDatabase } from './change.ts';
+import { IS_UNBILLED, UNBILLED_ONCE } from './dead-letters/letters.ts';
 
-/** More than any invoice run by hand; an isolate has room for it. */
-const MAX_LINES = 50_000;
+/** More than any invoice run by hand; an answer of some megabytes. */
+const MAX_LINES = 15_000;
+/** Usage events may wait in their queue for half a day, while D1 is away. */
+const GRACE_MS = 24 * 3_600_000;
 
 export const BillingQuery = z.strictObject({
   month: z
@@ -45,29 +48,48 @@ const OPEN_ATTEMPTS = `
    WHERE state IN ('pending', 'no_price', 'given_up') AND state IN ('pending', 'no_price')
      AND created_at >= ?1 AND created_at < ?2`;
 
+/** Usage events of the month, of all accounts, that are stuck. Where one does not tell its time, it is that of its message. */
+const STUCK = `
+  SELECT count(*) AS messages, coalesce(sum(unbilled), 0) AS unbilled_nano_usd
+    FROM (SELECT ${UNBILLED_ONCE} AS unbilled,
+                 CASE json_type(letter.body, '$.created_at') WHEN 'integer' THEN letter.body ->> '$.created_at'
+                 ELSE letter.created_at END AS arrived_at
+            FROM dead_letters AS letter
+           WHERE letter.state = 'stuck' AND ${IS_UNBILLED})
+   WHERE arrived_at >= ?1 AND arrived_at < ?2`;
+
 /**
  * GET /admin/billing: a UTC month's usage and cost by account and model, from the rollups, and so to the
- * nano-dollar what the ledger holds; as JSON, with totals, or as CSV, a line each.
+ * nano-dollar what the ledger holds; as JSON, with totals, or as CSV, a line each. What tells whether more may
+ * come is in the headers, too, for CSV has no other place for it.
  */
 export async function billing(c: AppContext): Promise<Response> {
   const { month, user_id: userId = null, format } = readQuery(c, BillingQuery);
   const { from, to } = spanOf(month);
-  const [lines, open] = await inDatabase(() =>
+  const [lines, open, stuck] = await inDatabase(() =>
     Promise.all([
       c.env.DB.prepare(LINES).bind(from, to, userId).all<Line>(),
       c.env.DB.prepare(OPEN_ATTEMPTS).bind(from, to).first<number>('attempts'),
+      c.env.DB.prepare(STUCK).bind(from, to).first<{ messages: number; unbilled_nano_usd: number }>(),
     ]),
   );
   if (lines.results.length > MAX_LINES) throw tooMany();
+  const openAttempts = open ?? 0;
+  const unbilled = stuck?.unbilled_nano_usd ?? 0;
+  const closed = to + GRACE_MS <= Date.now() && openAttempts === 0 && stuck?.messages === 0;
   c.header('vary', 'accept', { append: true });
+  c.header('x-billing-closed', String(closed));
+  c.header('x-billing-open-attempts', String(openAttempts));
+  c.header('x-billing-unbilled-nano-usd', String(unbilled));
   if ((format ?? acceptedFormat(c)) === 'csv') return csv(c, month, lines.results);
   return c.json({
     object: 'billing',
     month,
     start: new Date(from).toISOString(),
     end: new Date(to).toISOString(),
-    closed: to <= Date.now() && open === 0,
-    open_attempts: open ?? 0,
+    closed,
+    open_attempts: openAttempts,
+    unbilled_nano_usd: unbilled,
     data: lines.results.map(withUsd),
     accounts: [...Map.groupBy(lines.results, ({ user_id }) => user_id)].map(([user_id, own]) => ({
       user_id,

@@ -12,7 +12,7 @@ import {
   LettersQuery,
   LettersSummaryQuery,
   shown,
-  UNBILLED,
+  UNBILLED_ONCE,
 } from './dead-letters/letters.ts';
 import { judge, type Replayable, sendAgain, TO_REPLAY, type Verdict } from './dead-letters/replay.ts';
 import { pageOf } from './page.ts';
@@ -49,9 +49,7 @@ export async function summarizeDeadLetters(c: AppContext): Promise<Response> {
   const { results } = await inDatabase(() =>
     c.env.DB.prepare(
       `SELECT queue, state, count(*) AS count, min(created_at) AS oldest_at, sum(unbilled) AS unbilled_nano_usd
-         FROM (SELECT queue, state, created_at,
-                      CASE row_number() OVER (PARTITION BY state, coalesce(request_id, id) ORDER BY ${UNBILLED} DESC)
-                      WHEN 1 THEN ${UNBILLED} ELSE 0 END AS unbilled
+         FROM (SELECT queue, state, created_at, ${UNBILLED_ONCE} AS unbilled
                  FROM dead_letters AS letter WHERE ${sql})
         GROUP BY queue, state ORDER BY queue, state`,
     )

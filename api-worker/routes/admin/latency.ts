@@ -9,8 +9,8 @@ import { inDatabase } from './change.ts';
 
 const HOUR_MS = 3_600_000;
 const DEFAULT_SPAN_MS = 24 * HOUR_MS;
-/** Buckets of all histograms of an answer; an isolate has room for them. */
-const MAX_BUCKETS = 200_000;
+/** Buckets of all histograms of an answer, which has a group for each of them at worst: some megabytes. */
+const MAX_BUCKETS = 20_000;
 
 /** What percentiles can be asked for by, with the column behind each. */
 const COLUMNS = {

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AttemptRow, adjustmentStatements, type Correction } from '../../../shared/adjustments.ts';
 import { uuidv7 } from '../../../shared/ids.ts';
 import { ledgerStatements, SUMS } from '../../../shared/ledger.ts';
 import { nanoToUsd } from '../../../shared/money.ts';
 import { billedBy } from '../../../shared/pricing.ts';
 import type { UnpricedAttempt, UsageEvent } from '../../../shared/usage-event.ts';
+import { storeDeadLetters } from '../../support/dead-letter.ts';
 import { usageEvent } from '../../support/usage-event.ts';
 import { applySchema, call, createKey, env, errorOf } from './support.ts';
 
@@ -19,6 +20,7 @@ beforeAll(async () => {
   admin = await createKey('operator', { permissions: ['admin'] });
 });
 beforeEach(emptyBooks);
+afterEach(() => void vi.useRealTimers());
 
 async function emptyBooks(): Promise<void> {
   const tables = ['usage_logs', 'unpriced_attempts', 'usage_rollups_hourly', 'usage_rollups_daily', 'dead_letters'];
@@ -216,6 +218,54 @@ describe('GET /admin/billing', () => {
     expect(await json('month=2026-01')).toMatchObject({ closed: true, open_attempts: 0 });
   });
 
+  it('is not closed before a day is over in which its last requests may still wait in a queue', async () => {
+    vi.useFakeTimers({ now: DECEMBER + 86_399_999, toFake: ['Date'] });
+    expect(await json('month=2026-11')).toMatchObject({ closed: false });
+    vi.setSystemTime(DECEMBER + 86_400_000);
+    expect(await json('month=2026-11')).toMatchObject({ closed: true });
+  });
+
+  it('is not closed while messages are stuck that would bill its requests, and says how much they would', async () => {
+    const at = Date.UTC(2026, 0, 31, 23);
+    const [stuck, billed] = [usageEvent({ created_at: at, cost_nano_usd: 700 }), usageEvent({ created_at: at })];
+    await book(billed);
+    const [first] = await storeDeadLetters(env.DB, [
+      { body: stuck },
+      { body: stuck, queue: 'openai-api-usage' },
+      { body: billed },
+      { body: { ...stuck, cost_nano_usd: 50_000 }, queue: 'openai-api-analytics' },
+      { body: usageEvent({ created_at: at, cost_nano_usd: 6_000 }), state: 'discarded' },
+      { body: usageEvent({ created_at: Date.UTC(2026, 1), cost_nano_usd: 30 }) },
+    ]);
+    expect(await json('month=2026-01')).toMatchObject({ closed: false, open_attempts: 0, unbilled_nano_usd: 700 });
+    expect(await json('month=2026-02&user_id=nobody')).toMatchObject({ closed: false, unbilled_nano_usd: 30 });
+    expect(await json('month=2025-12')).toMatchObject({ closed: true, unbilled_nano_usd: 0 });
+
+    await env.DB.prepare("UPDATE dead_letters SET state = 'discarded' WHERE id <> ?1").bind(first).run();
+    expect(await json('month=2026-01')).toMatchObject({ closed: false, unbilled_nano_usd: 700 });
+    await book(stuck);
+    expect(await json('month=2026-01')).toMatchObject({ closed: true, unbilled_nano_usd: 0 });
+  });
+
+  it('counts what is stuck and tells no time to the month in which it was sent', async () => {
+    await storeDeadLetters(env.DB, [{ body: '{"request_id":"cut sh', created_at: Date.UTC(2026, 0, 15) }]);
+    expect(await json('month=2026-01')).toMatchObject({ closed: false, unbilled_nano_usd: 0 });
+    expect(await json('month=2025-12')).toMatchObject({ closed: true });
+  });
+
+  it('says in headers, too, whether more may come', async () => {
+    const told = async (query: string) => {
+      const { headers } = await get(query);
+      return ['closed', 'open-attempts', 'unbilled-nano-usd'].map((name) => headers.get(`x-billing-${name}`));
+    };
+    expect(await told('month=2026-01&format=csv')).toEqual(['true', '0', '0']);
+    const at = Date.UTC(2026, 0, 31);
+    await book({ created_at: at, unpriced: [attemptOf('gen-1')], unpriced_attempts: 1 });
+    await storeDeadLetters(env.DB, [{ body: usageEvent({ created_at: at, cost_nano_usd: 2_500 }) }]);
+    for (const format of ['csv', 'json'])
+      expect(await told(`month=2026-01&format=${format}`)).toEqual(['false', '1', '2500']);
+  });
+
   it('is CSV for who prefers that, unless the format is named', async () => {
     const type = async (query: string, accept: string) => (await get(query, { accept })).headers.get('content-type');
     const csv = 'text/csv; charset=utf-8; header=present';
@@ -237,14 +287,14 @@ describe('GET /admin/billing', () => {
 
   it('refuses a month with more lines than an isolate has room for, but not one of its accounts', async () => {
     await env.DB.prepare(
-      `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+      `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 15000)
        INSERT INTO usage_rollups_daily
        SELECT 'account-' || (i % 2), ${NOVEMBER}, 'k', 'm/' || i, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0 FROM n`,
     ).run();
     const all = await get('month=2026-11');
     expect(all.status).toBe(400);
     expect(errorOf(all)).toMatchObject({ param: 'user_id', code: 'too_many_lines' });
-    expect((await json('month=2026-11&user_id=account-1')).total).toMatchObject({ requests: 25_000 });
+    expect((await json('month=2026-11&user_id=account-1')).total).toMatchObject({ requests: 7_500 });
   });
 
   it.each([
@@ -293,25 +343,34 @@ describe('the view', () => {
     ]);
   });
 
-  it('stuck_money adds up what stuck messages would bill, by queue', async () => {
-    const letters = [
-      ['1', 'usage', '{"cost_nano_usd":1500000000}', 20, 'stuck'],
-      ['2', 'usage', '{"cost_nano_usd":7}', 10, 'stuck'],
-      ['3', 'usage', '{"cost_nano_usd":7}', 5, 'replayed'],
-      ['4', 'analytics', '"no object"', 30, 'stuck'],
-    ];
-    await env.DB.batch(
-      letters.map((letter) =>
-        env.DB.prepare(
-          `INSERT INTO dead_letters (id, queue, body, created_at, state, reason, attempts, stored_at)
-           VALUES (?1, ?2, ?3, ?4, ?5, 'r', 1, 1)`,
-        ).bind(...letter),
-      ),
-    );
-    expect(await rows('SELECT * FROM stuck_money')).toEqual([
-      { queue: 'analytics', messages: 1, oldest_at: 30, cost_nano_usd: 0, cost: 0 },
-      { queue: 'usage', messages: 2, oldest_at: 10, cost_nano_usd: 1_500_000_007, cost: 1.500000007 },
+  it('stuck_money says of what is stuck the same as the summary of dead letters', async () => {
+    const [billed, twice] = [usageEvent({ cost_nano_usd: 1 }), usageEvent({ cost_nano_usd: 1_000_000_000 })];
+    await book(billed);
+    const given = 'openai-api-usage-dead-letters-production';
+    await storeDeadLetters(env.DB, [
+      { body: twice, queue: given, created_at: 5_000 },
+      { body: twice, queue: given, created_at: 4_000 },
+      { body: { ...twice, cost_nano_usd: 7 }, queue: 'openai-api-usage', created_at: 3_000 },
+      { body: billed, queue: given, created_at: 6_000 },
+      { body: usageEvent({ cost_nano_usd: 20 }), queue: 'openai-api-usage', created_at: 7_000 },
+      { body: usageEvent({ cost_nano_usd: 300 }), queue: 'openai-api-analytics', created_at: 2_000 },
+      { body: usageEvent({ cost_nano_usd: 4_000 }), queue: given, state: 'discarded' },
+      { body: usageEvent({ cost_nano_usd: 50_000 }), queue: given, state: 'replayed' },
+      { body: 'no object', queue: given, created_at: 8_000 },
     ]);
+    const view = await rows('SELECT * FROM stuck_money ORDER BY queue');
+    expect(view).toEqual([
+      { queue: 'openai-api-analytics', messages: 1, oldest_at: 2_000, cost_nano_usd: 0, cost: 0 },
+      { queue: 'openai-api-usage', messages: 2, oldest_at: 3_000, cost_nano_usd: 20, cost: 2e-8 },
+      { queue: given, messages: 4, oldest_at: 4_000, cost_nano_usd: 1_000_000_000, cost: 1 },
+    ]);
+    const { data } = JSON.parse((await call('/admin/dead-letters/summary?state=stuck', { key: admin })).text);
+    expect(view).toEqual(
+      data.map(({ queue, count, oldest_at, unbilled_nano_usd }: Record<string, number>) => ({
+        ...{ queue, messages: count, oldest_at: Number(oldest_at) * 1_000 },
+        ...{ cost_nano_usd: unbilled_nano_usd, cost: Number(unbilled_nano_usd) / 1e9 },
+      })),
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
 import { ExceptionReport } from '../../../shared/exception-report.ts';
-import { applySchema, call, createKey, env, errorOf } from './support.ts';
+import { applySchema, call, createKey, env, errorOf, HELLO } from './support.ts';
 
 const SECRET = 'sk-quoted-in-a-message';
 /** A database in which there is an error that nobody thought of. */
@@ -64,10 +64,35 @@ describe('a failure that nobody expected', () => {
   });
 });
 
-it('what a client is told of is no such failure', async () => {
-  const refused = await call('/usage?start=never', { key, env: ON });
-  expect(refused.status).toBe(400);
-  const away = { prepare: () => ({ bind: () => ({ all: () => Promise.reject(new Error('away')) }) }) };
-  expect((await call('/usage', { key, env: { ...ON, DB: away as unknown as D1Database } })).status).toBe(503);
-  expect(sent).toEqual([]);
+/** A database whose queries fail. */
+function failing(message: string): D1Database {
+  const all = () => Promise.reject(new Error(message));
+  return { prepare: () => ({ bind: () => ({ all }) }) } as unknown as D1Database;
+}
+
+it.each(['D1_ERROR: Network connection lost.', 'D1_ERROR: D1 DB is overloaded. Requests queued for too long.'])(
+  'what a client is told of is no such failure: %s',
+  async (message) => {
+    const refused = await call('/usage?start=never', { key, env: ON });
+    expect(refused.status).toBe(400);
+    expect((await call('/usage', { key, env: { ...ON, DB: failing(message) } })).status).toBe(503);
+    expect(sent).toEqual([]);
+  },
+);
+
+it('a statement of ours that D1 does not take is one, though a client is told of a 503', async () => {
+  const message = `D1_ERROR: no such column: ${SECRET}`;
+  const answer = await call('/usage', { key, env: { ...ON, DB: failing(message) } });
+  expect([answer.status, errorOf(answer).code]).toEqual([503, 'service_unavailable']);
+  expect(sent).toEqual([expect.objectContaining({ path: '/usage', request_id: answer.headers.get('x-request-id') })]);
+  expect(ExceptionReport.parse(sent[0]).thrown).toMatchObject([{ type: 'Error', message: null }]);
+  expect(JSON.stringify(sent)).not.toContain(SECRET);
+});
+
+it('an upstream that fails is none', async () => {
+  const body = JSON.stringify({ ...HELLO, sim: { fault: 'status-500' } });
+  const headers = { 'content-type': 'application/json', 'x-gateway-fallback': 'false' };
+  const changed = { ...ON, UPSTREAM_RETRIES: '0' };
+  expect((await call('/v1/chat/completions', { method: 'POST', key, headers, body, env: changed })).status).toBe(503);
+  expect(sent.filter((message) => (message as { kind?: string }).kind === 'exception')).toEqual([]);
 });

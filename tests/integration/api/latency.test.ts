@@ -74,6 +74,26 @@ describe('GET /admin/latency', () => {
     expect(data[0].ttft_ms).toEqual({ requests: 0, p50: null, p95: null, p99: null });
   });
 
+  it('answers with some megabytes at most, and refuses more', async () => {
+    const at = Date.UTC(2026, 9, 1);
+    const add = (from: number, to: number) =>
+      env.DB.prepare(
+        `WITH RECURSIVE n (i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2 - 1)
+         INSERT INTO usage_latency_hourly SELECT 'big', ${at}, 'k', 'model/' || i, 'latency', 100, 1 FROM n`,
+      )
+        .bind(from, to)
+        .run();
+    const ask = () => call('/admin/latency?start=2026-10-01&end=2026-10-02&group_by=model,hour', { key: admin });
+    await add(0, 20_000);
+    const most = await ask();
+    expect(JSON.parse(most.text).data).toHaveLength(20_000);
+    expect(most.text.length).toBeLessThan(6_000_000);
+    await add(20_000, 20_001);
+    const more = await ask();
+    expect(more.status).toBe(400);
+    expect(errorOf(more)).toMatchObject({ param: 'group_by', code: 'too_many_groups' });
+  });
+
   it.each([
     ['group_by=color', 'group_by[0]'],
     ['start=yesterday', 'start'],

@@ -9,7 +9,7 @@ interface Operation {
   operationId: string;
   security: { bearer?: string[] }[];
   parameters: { name?: string; required?: boolean; $ref?: string }[];
-  responses: Record<string, unknown>;
+  responses: Record<string, { headers?: Record<string, unknown> }>;
 }
 interface Document {
   paths: Record<string, Record<string, Operation>>;
@@ -65,6 +65,13 @@ describe('GET /openapi.json', () => {
     expect(costs?.parameters.filter(({ required }) => required).map(({ name }) => name)).toEqual(['start_time']);
     const keys = document.paths['/admin/keys']?.get;
     expect(keys?.parameters.map(({ name }) => name)).toEqual(['limit', 'after', 'user_id']);
+  });
+
+  it('names the headers that an answer brings with it', () => {
+    const brings = (path: string) => Object.keys(document.paths[path]?.get?.responses[200]?.headers ?? {});
+    const billing = ['x-billing-closed', 'x-billing-open-attempts', 'x-billing-unbilled-nano-usd'];
+    expect(brings('/admin/billing')).toEqual(expect.arrayContaining(billing));
+    expect(brings('/admin/latency')).not.toContain(billing[0]);
   });
 
   it('names the headers that steer the gateway where they are read', () => {

@@ -56,10 +56,16 @@ export interface LetterRow {
 /** Whether the ledger in D1 holds the letter's request. */
 export const IN_LEDGER = `EXISTS (SELECT 1 FROM usage_logs WHERE request_id = letter.request_id AND adjustment = '')`;
 
-/** An analytics event tells a cost, too, but it is not what bills it. */
-export const UNBILLED = `
-  CASE WHEN letter.state <> 'replayed' AND letter.queue GLOB 'openai-api-usage*' AND NOT ${IN_LEDGER}
-       THEN coalesce(letter.cost_nano_usd, 0) ELSE 0 END`;
+/** Whether the letter is what would bill its request. An analytics event tells a cost, too, but does not bill it. */
+export const IS_UNBILLED = `(letter.state <> 'replayed' AND letter.queue GLOB 'openai-api-usage*' AND NOT ${IN_LEDGER})`;
+
+const UNBILLED = `CASE WHEN ${IS_UNBILLED} THEN coalesce(letter.cost_nano_usd, 0) ELSE 0 END`;
+
+/** Nano-dollars to be summed up: of the letters of one request and state, only one counts. */
+export const UNBILLED_ONCE = `
+  CASE row_number() OVER (PARTITION BY letter.state, coalesce(letter.request_id, letter.id)
+                              ORDER BY ${UNBILLED} DESC, letter.id)
+  WHEN 1 THEN ${UNBILLED} ELSE 0 END`;
 
 /** The columns of a {@link LetterRow}, of `dead_letters AS letter`. */
 export const LETTER = `
