@@ -79,6 +79,8 @@ export async function startLocal(
     ...vars,
     ...(await configure(stateDir)),
     PORT: String(port),
+    // Any free one: several systems start at the same time.
+    INSPECTOR_PORT: '0',
     STATE_DIR: stateDir,
   });
   await untilReady(started);

@@ -82,14 +82,6 @@ export function pendingAttempts(ledger: Ledger): number {
   return ledger.number("SELECT count(*) FROM unpriced_attempts WHERE state = 'pending'");
 }
 
-/** Requests of an account that stay on hold, since nobody will ever say what an attempt of theirs cost. */
-export function givenUpRequests(ledger: Ledger, userId: string): number {
-  return ledger.number(`
-    SELECT count(DISTINCT l.request_id)
-      FROM unpriced_attempts AS a JOIN usage_logs AS l ON l.request_id = a.request_id AND l.adjustment = ''
-     WHERE a.state IN ('given_up', 'no_price') AND l.user_id = '${userId}'`);
-}
-
 /** Which of the requests that were accepted have no row, and how many rows nobody can account for. */
 export function ledgerFindings(ledger: Ledger, accepted: ReadonlySet<string>, unseen: number) {
   const rows = ledger.all<{ request_id: string; n: number }>(
@@ -130,12 +122,24 @@ export function analyticsFindings(ledger: Ledger, events: readonly unknown[], ki
   for (const kind of kinds) {
     const told = [...distinct.values()].filter(({ event }) => event === kind).map(requestOf);
     const once = new Set(told);
-    // Vectors are no conversation.
-    const expected = requests.filter(({ endpoint }) => kind !== '$ai_conversation' || endpoint !== '/v1/embeddings');
+    const expected = requests.filter(({ endpoint }) => isToldAs(kind, endpoint === '/v1/embeddings'));
     missing += expected.filter(({ request_id }) => !once.has(request_id)).length;
     doubled += told.length - once.size;
   }
   return { missing, doubled };
+}
+
+/** Vectors are no generation and no conversation. */
+function isToldAs(kind: string, embedding: boolean): boolean {
+  switch (kind) {
+    case '$ai_embedding':
+      return embedding;
+    case '$ai_generation':
+    case '$ai_conversation':
+      return !embedding;
+    default:
+      return true;
+  }
 }
 
 function requestOf({ properties }: PostHogEvent): unknown {

@@ -1,8 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-/** A queue gives a message up after so many deliveries, so that dead letters come about. */
+/** The queues of usage and analytics give a message up after so many deliveries, so that dead letters come about. */
 const DELIVERIES = 4;
+const OF_THESE = /(?<=queue = "openai-api-(?:usage|analytics)"\n(?:max_batch\w+ = \d+\n)+)max_retries = \d+/g;
 /** Smaller than in life, so that there are more of them to go wrong. */
 const BATCH = 20;
 
@@ -21,7 +22,7 @@ export async function writeConfigs(dir: string, seed: number): Promise<Record<st
     .replace('main = "consumer-worker/index.ts"', `main = "${resolve('tests/chaos/workers/consumer.ts')}"`)
     .replace('[vars]\n', vars)
     .replaceAll('max_batch_size = 100', `max_batch_size = ${BATCH}`)
-    .replaceAll('max_retries = 50', `max_retries = ${DELIVERIES}`);
+    .replaceAll(OF_THESE, `max_retries = ${DELIVERIES}`);
   await mkdir(join(dir, 'chaos'));
   const paths = [join(dir, 'chaos/wrangler.api.toml'), join(dir, 'chaos/wrangler.consumer.toml')] as const;
   await writeFile(paths[0], api);

@@ -9,6 +9,9 @@ interface Chaos {
   CONSUMER: Fetcher;
 }
 
+/** Longer than the API worker waits for it. */
+const LATE_MS = 3_500;
+
 let faults: Faults | null = null;
 
 function suffering<E extends ApiBindings>(env: E): E {
@@ -34,9 +37,16 @@ function sufferingLedger<E extends ApiBindings>(env: E): E {
   return { ...env, DB: db };
 }
 
+/** Some of its answers come too late to be waited for. */
 export class AccountLimiter extends limiter.AccountLimiter {
   constructor(ctx: DurableObjectState, env: ApiBindings) {
     super(ctx, suffering(env));
+  }
+
+  override admit(...ask: Parameters<limiter.AccountLimiter['admit']>) {
+    const verdict = super.admit(...ask);
+    if (!faults?.hits('limiter_late', 0.002)) return verdict;
+    return scheduler.wait(LATE_MS).then(() => verdict) as never;
   }
 }
 

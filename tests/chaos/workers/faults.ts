@@ -52,6 +52,8 @@ export class Faults {
       this.#refusals = Math.max(0, this.#refusals - 1);
       throw new Error('Queue send failed: Too Many Requests');
     }
+    // Neither taken nor refused.
+    if (this.hits('queue_hangs', 0.002)) await new Promise(() => undefined);
     const delayed = this.hits('queue_delays', 0.1) ? { delaySeconds: 1 + Math.floor(this.random() * 3) } : {};
     if (this.hits('queue_doubles', 0.05)) await send({ ...options, ...delayed });
     const sent = await send({ ...options, ...delayed });
