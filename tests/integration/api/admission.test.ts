@@ -249,6 +249,44 @@ describe('while the limiter cannot be reached', () => {
     log.mockRestore();
   }, 60_000);
 
+  /** The bindings with a limiter that admits and whose answer comes too late to be heard. */
+  function unheard(name: string, more: Partial<Env> = {}) {
+    const real = env.ACCOUNT_LIMITER.getByName(name);
+    const stub = {
+      admit: async (...given: Parameters<typeof real.admit>) => {
+        await real.admit(...given);
+        throw new Error('no answer within 3000 ms');
+      },
+      settle: (...given: Parameters<typeof real.settle>) => real.settle(...given),
+      release: (...given: Parameters<typeof real.release>) => real.release(...given),
+      standing: (...given: Parameters<typeof real.standing>) => real.standing(...given),
+    };
+    const ACCOUNT_LIMITER = { getByName: () => stub } as unknown as Env['ACCOUNT_LIMITER'];
+    return { ACCOUNT_LIMITER, ...more };
+  }
+
+  it('a request that was admitted unheard is settled, once', async () => {
+    const key = await createKey('unheard', { limits: { budget_day_nano_usd: 1_000_000_000 } });
+    vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    expect((await chat(key, HELLO, unheard('unheard'))).status).toBe(200);
+    vi.restoreAllMocks();
+    const { concurrent_requests, requests_per_month, budget_day } = await left(key);
+    expect(concurrent_requests.in_progress).toBe(0);
+    expect(requests_per_month.used).toBe(1);
+    expect(budget_day).toMatchObject({ held_requests: 0, reserved_usd: '0.000000000' });
+  });
+
+  it('one that was admitted unheard and is refused leaves nothing behind', async () => {
+    const key = await createKey('unheard-refused');
+    vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const FALLBACK_LIMITER = { limit: async () => ({ success: false }) };
+    expect((await chat(key, HELLO, unheard('unheard-refused', { FALLBACK_LIMITER }))).status).toBe(429);
+    vi.restoreAllMocks();
+    const { concurrent_requests, requests_per_month } = await left(key);
+    expect(concurrent_requests.in_progress).toBe(0);
+    expect(requests_per_month.used).toBe(0);
+  });
+
   it('what it admitted is booked once the limiter is back', async () => {
     const key = await createKey('back-again');
     const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
