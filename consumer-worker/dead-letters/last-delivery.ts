@@ -4,7 +4,7 @@ import { type QueueRole, queueRole } from '../queue-role.ts';
 import { deadLetterStatements } from './keep.ts';
 
 /** `max_retries` in wrangler.consumer.toml of the queues that deliver.ts brings into D1 and that have a dead-letter queue. */
-const MAX_RETRIES: Partial<Record<QueueRole, number>> = { usage: 50, reconcile: 100 };
+export const MAX_RETRIES: Partial<Record<QueueRole, number>> = { usage: 50, reconcile: 100 };
 
 /**
  * Keeps a message that has failed by itself at its last delivery. Its dead-letter queue would bring it here,
