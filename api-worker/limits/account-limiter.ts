@@ -197,13 +197,17 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
     return readPriced(this.env.DB, requestIds, now - Number(this.env.RECONCILE_WITHIN_SECONDS) * 1_000);
   }
 
+  /** The shortest rest between two looks at what is held. */
+  get #holdsRestMs(): number {
+    return Number(this.env.RECONCILE_AFTER_SECONDS) * 1_000;
+  }
+
   /** When to look at what is held: soon after it came, and less often the longer it lasts. */
   #nextHolds(now: number): number | null {
-    const { held } = this.#books.state;
-    if (held.size === 0) return null;
-    const youngest = Math.min(...[...held.values()].map(({ arrivedAt }) => now - arrivedAt));
-    const soonest = Number(this.env.RECONCILE_AFTER_SECONDS) * 1_000;
-    return now + Math.min(Math.max(soonest, youngest / 2), HOLDS_REST_MAX_MS);
+    let youngest = Number.POSITIVE_INFINITY;
+    for (const { arrivedAt } of this.#books.state.held.values()) youngest = Math.min(youngest, now - arrivedAt);
+    if (youngest === Number.POSITIVE_INFINITY) return null;
+    return now + Math.min(Math.max(this.#holdsRestMs, youngest / 2), HOLDS_REST_MAX_MS);
   }
 
   /** Puts the ledger's sums in place of ours for the closed days of this month. */
@@ -254,8 +258,8 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
     this.#store.saveHold(requestId, state);
     this.#store.saveDay(dayOf(arrivedAt), state);
     if (!state.held.has(requestId)) return;
-    const holdsAt = this.#nextHolds(Date.now());
-    if (holdsAt === null || (this.#holdsAt !== null && this.#holdsAt <= holdsAt)) return;
+    const holdsAt = Date.now() + this.#holdsRestMs;
+    if (this.#holdsAt !== null && this.#holdsAt <= holdsAt) return;
     this.#holdsAt = holdsAt;
     this.#wakeBy(holdsAt);
   }
