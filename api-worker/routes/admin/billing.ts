@@ -41,11 +41,11 @@ const LINES = `
    ORDER BY user_id, model
    LIMIT ${MAX_LINES + 1}`;
 
-/** Attempts of the month, of all accounts, whose cost is not final. The first term is that of their index. */
+/** Attempts of the month, of all accounts, whose cost may change by itself. The first term is that of their index. */
 const OPEN_ATTEMPTS = `
   SELECT count(*) AS attempts
     FROM unpriced_attempts
-   WHERE state IN ('pending', 'no_price', 'given_up') AND state IN ('pending', 'no_price')
+   WHERE state IN ('pending', 'no_price', 'given_up') AND (state <> 'given_up' OR cost_nano_usd IS NULL)
      AND created_at >= ?1 AND created_at < ?2`;
 
 /** Usage events of the month, of all accounts, that are stuck. Where one does not tell its time, it is that of its message. */

@@ -215,6 +215,8 @@ describe('GET /admin/billing', () => {
     expect(await json('month=2026-01')).toMatchObject({ closed: false, open_attempts: 2 });
     expect(await json('month=2025-12')).toMatchObject({ closed: true, open_attempts: 0 });
     await env.DB.prepare("UPDATE unpriced_attempts SET state = 'given_up'").run();
+    expect(await json('month=2026-01'), 'a price may still come').toMatchObject({ closed: false, open_attempts: 2 });
+    await env.DB.prepare('UPDATE unpriced_attempts SET cost_nano_usd = 7').run();
     expect(await json('month=2026-01')).toMatchObject({ closed: true, open_attempts: 0 });
   });
 
