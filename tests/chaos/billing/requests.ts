@@ -61,7 +61,7 @@ function planOne(n: number, random: () => number): Planned {
   if (kind < 0.75) {
     const fault = chance(0.06) ? pick(SLOW) : pick(QUICK_FAULTS);
     // A socket that is destroyed discards what is on its way: without a gap nothing had come yet.
-    const sim = { gap_ms: 10, chunks: 12 };
+    const sim = { gap_ms: 25, chunks: 12 };
     // A model of its own for each, or circuits would open.
     const body = chat(`sim/${fault}/${n}`, sim, chance(0.5) ? { models: [pick(MODELS)] } : {});
     return { ...base, body, headers: { ...base.headers, ...(chance(0.5) && { 'x-gateway-resume': 'true' }) } };
@@ -71,10 +71,12 @@ function planOne(n: number, random: () => number): Planned {
     return { ...base, body, goneAfterBytes: 200 + Math.floor(random() * 3_000) };
   }
   if (kind < 0.86) {
-    return { ...base, body: chat(pick(MODELS), { ttft_ms: 400 }), goneAfterMs: 20 + Math.floor(random() * 200) };
+    // Whatever is generated after a client left unheard has no id to ask by: nothing is to come so soon.
+    return { ...base, body: chat(pick(MODELS), { ttft_ms: 1_500 }), goneAfterMs: 20 + Math.floor(random() * 200) };
   }
   if (kind < 0.88) {
-    const body = chat(`sim/slow-start/${n}`, { ttft_ms: 900 }, { models: [pick(MODELS)] });
+    // The first takes three seconds, in which it generates nothing: the loser of the race.
+    const body = chat(`sim/slow-start/${n}`, {}, { models: [pick(MODELS)] });
     return { ...base, body, headers: { ...base.headers, 'x-gateway-hedge': 'true' } };
   }
   if (kind < 0.91) {
