@@ -9,10 +9,13 @@ import { describe, logLine } from '../http/log.ts';
 import type { Undelivered } from '../limits/books-storage.ts';
 import { within } from '../within.ts';
 
-/** All of it within the 30 s that `waitUntil` leaves after the response. */
+/**
+ * All of it, and asking the upstream for a cost before, within the 30 s that `waitUntil` leaves after the response: so
+ * one that hangs is not tried again.
+ */
 const SEND_RETRIES = { retries: 2, minTimeout: 100, maxTimeout: 1000, randomize: true };
 /** What has not answered by then is taken to have refused: should it have taken the event, that does no harm. */
-const SEND_TIMEOUT_MS = 3_000;
+const SEND_TIMEOUT_MS = 4_000;
 const WRITE_TIMEOUT_MS = 5_000;
 
 /** Keeps an event that its queue would not take, until it does. Rejects when it cannot. */
@@ -28,7 +31,7 @@ type Keep = (undelivered: Undelivered) => Promise<void>;
 export async function handOverUsage(env: Env, event: UsageEvent, keep: Keep): Promise<boolean> {
   const { request_id } = event;
   const ways: readonly [string, () => Promise<unknown>][] = [
-    ['usage_queue_refused', () => pRetry(() => within(SEND_TIMEOUT_MS, env.USAGE_QUEUE.send(event)), SEND_RETRIES)],
+    ['usage_queue_refused', () => sent(env.USAGE_QUEUE, event)],
     [
       'usage_not_written',
       () => within(WRITE_TIMEOUT_MS, runTransaction(env.DB, ledgerStatements(env.DB, [billedBy(event)]))),
@@ -49,7 +52,7 @@ export async function handOverUsage(env: Env, event: UsageEvent, keep: Keep): Pr
 
 /** Hands a finished request to analytics: by the queue, or else by the account's object. Never rejects. */
 export async function handOverAnalytics(env: Env, event: AnalyticsEvent, keep: Keep): Promise<void> {
-  await pRetry(() => within(SEND_TIMEOUT_MS, env.ANALYTICS_QUEUE.send(event)), SEND_RETRIES)
+  await sent(env.ANALYTICS_QUEUE, event)
     .catch((refused: unknown) => {
       logLine('error', {
         event: 'analytics_queue_refused',
@@ -61,4 +64,11 @@ export async function handOverAnalytics(env: Env, event: AnalyticsEvent, keep: K
     .catch((lost: unknown) =>
       logLine('error', { event: 'analytics_event_not_stored', request_id: event.request_id, error: describe(lost) }),
     );
+}
+
+function sent(queue: Queue, event: UsageEvent | AnalyticsEvent): Promise<unknown> {
+  return within(
+    SEND_TIMEOUT_MS,
+    pRetry(() => queue.send(event), SEND_RETRIES),
+  );
 }

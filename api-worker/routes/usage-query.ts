@@ -1,8 +1,7 @@
 import * as z from 'zod';
-import { Instant } from '../http/instant.ts';
+import { spanFields, spanOf } from '../http/span-query.ts';
 
 const DAY_MS = 86_400_000;
-const HOUR_MS = 3_600_000;
 const DEFAULT_SPAN_MS = 30 * DAY_MS;
 
 /** What usage can be grouped by, with the rollup column behind each. */
@@ -10,24 +9,7 @@ export const GROUPS = ['model', 'key', 'day', 'hour'] as const;
 type Group = (typeof GROUPS)[number];
 
 /** The query of GET /usage: `start` inclusive, `end` exclusive, both widened to whole hours; `user_id`: another account, for admins. */
-export const UsageQuery = z
-  .object({
-    start: Instant.optional(),
-    end: Instant.optional(),
-    user_id: z.string().max(256).optional(),
-    group_by: z
-      .string()
-      .transform((text) => text.split(',').map((name) => name.trim()))
-      .pipe(z.array(z.enum(GROUPS)))
-      .transform((groups) => GROUPS.filter((group) => groups.includes(group)))
-      .optional(),
-  })
-  .transform(({ start, end, user_id, group_by }) => {
-    const until = end ?? Date.now();
-    const to = Math.ceil(until / HOUR_MS) * HOUR_MS;
-    const from = Math.floor((start ?? until - DEFAULT_SPAN_MS) / HOUR_MS) * HOUR_MS;
-    return { from, to, userId: user_id ?? null, groups: group_by ?? [] };
-  });
+export const UsageQuery = z.object(spanFields(GROUPS)).transform((asked) => spanOf(asked, DEFAULT_SPAN_MS));
 export type UsageQuery = z.infer<typeof UsageQuery>;
 
 const COLUMNS: Record<Group, string> = {

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AdminApi } from '../../scripts/admin-api.ts';
 import { LOCAL_KEY } from '../../scripts/local-state.ts';
+import { runScript } from '../support/script.ts';
 
 /** What the Admin API answers; the rest of it is a 200. */
 interface Answer {
@@ -45,15 +45,8 @@ async function textOf(request: IncomingMessage): Promise<string> {
 }
 
 /** `npm run NAME -- …` against the system. */
-async function run(name: string, ...args: string[]) {
-  const child = spawn(process.execPath, [`scripts/${name}.ts`, '--url', url, ...args], {
-    env: { ...process.env, NO_COLOR: '1', ADMIN_KEY: 'sk-admin' },
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => (stdout += chunk));
-  child.stderr.on('data', (chunk) => (stderr += chunk));
-  const [code] = await once(child, 'close');
-  return { code, stdout, stderr };
+function run(name: string, ...args: string[]) {
+  return runScript(name, url, args, { ADMIN_KEY: 'sk-admin' });
 }
 
 const away: Answer = { status: 503, headers: { 'retry-after': '0' }, body: { error: { message: 'away' } } };

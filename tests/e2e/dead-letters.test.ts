@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { storeDeadLetters } from '../support/dead-letter.ts';
 import { eventually } from '../support/eventually.ts';
+import { runScript } from '../support/script.ts';
 import { type System, startSystem } from '../support/system.ts';
 import { usageEvent } from '../support/usage-event.ts';
 
@@ -16,15 +15,8 @@ afterAll(() => system.stop());
 beforeEach(() => system.db.prepare('DELETE FROM dead_letters').run());
 
 /** `npm run dead-letters -- …` against the system. */
-async function deadLetters(...args: readonly string[]) {
-  const child = spawn(process.execPath, ['scripts/dead-letters.ts', '--url', system.origin, ...args], {
-    env: { ...process.env, NO_COLOR: '1', ADMIN_KEY: admin },
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => (stdout += chunk));
-  child.stderr.on('data', (chunk) => (stderr += chunk));
-  const [code] = await once(child, 'close');
-  return { code, stdout, stderr };
+function deadLetters(...args: readonly string[]) {
+  return runScript('dead-letters', system.origin, args, { ADMIN_KEY: admin });
 }
 
 const json = async (...args: string[]) => JSON.parse((await deadLetters(...args, '--json')).stdout);

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bootstrapSql } from '../../scripts/keys/bootstrap.ts';
 import { statementsOf } from '../support/schema.ts';
+import { runScript } from '../support/script.ts';
 import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
@@ -14,16 +13,8 @@ beforeAll(async () => {
 afterAll(() => system.stop());
 
 /** `npm run keys -- …` against the system, as its admin unless another key is given. */
-async function keys(args: readonly string[], env: Record<string, string> = {}) {
-  const { ADMIN_KEY: _, ...outer } = process.env;
-  const child = spawn(process.execPath, ['scripts/keys.ts', '--url', system.origin, ...args], {
-    env: { ...outer, NO_COLOR: '1', ADMIN_KEY: admin, ...env },
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => (stdout += chunk));
-  child.stderr.on('data', (chunk) => (stderr += chunk));
-  const [code] = await once(child, 'close');
-  return { code, stdout, stderr };
+function keys(args: readonly string[], env: Record<string, string> = {}) {
+  return runScript('keys', system.origin, args, { ADMIN_KEY: admin, ...env });
 }
 
 const json = async (...args: string[]) => JSON.parse((await keys([...args, '--json'])).stdout);

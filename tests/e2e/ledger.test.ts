@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ARCHIVE } from '../support/endpoints.ts';
 import { ARCHIVED_ROW, putArchive } from '../support/ledger-archive.ts';
+import { runScript } from '../support/script.ts';
 import { type System, startSystem } from '../support/system.ts';
 
 let system: System;
@@ -15,15 +14,8 @@ beforeAll(async () => {
 afterAll(() => system.stop());
 
 /** `npm run ledger -- …` against the system, as its admin. */
-async function ledger(...args: string[]) {
-  const child = spawn(process.execPath, ['scripts/ledger.ts', '--url', system.origin, ...args], {
-    env: { ...process.env, NO_COLOR: '1', ADMIN_KEY: admin },
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => (stdout += chunk));
-  child.stderr.on('data', (chunk) => (stderr += chunk));
-  const [code] = await once(child, 'close');
-  return { code, stdout, stderr };
+function ledger(...args: string[]) {
+  return runScript('ledger', system.origin, args, { ADMIN_KEY: admin });
 }
 
 describe('npm run ledger', () => {

@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { runScript } from '../support/script.ts';
 import { type System, startSystem } from '../support/system.ts';
 import { usageEvent } from '../support/usage-event.ts';
 
@@ -14,15 +13,8 @@ beforeAll(async () => {
 afterAll(() => system.stop());
 
 /** `npm run rerate -- …` against the system, for the time around now. */
-async function rerate(...args: readonly string[]) {
-  const child = spawn(process.execPath, ['scripts/rerate.ts', '--url', system.origin, ...args], {
-    env: { ...process.env, NO_COLOR: '1', ADMIN_KEY: admin },
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => (stdout += chunk));
-  child.stderr.on('data', (chunk) => (stderr += chunk));
-  const [code] = await once(child, 'close');
-  return { code, stdout, stderr };
+function rerate(...args: readonly string[]) {
+  return runScript('rerate', system.origin, args, { ADMIN_KEY: admin });
 }
 
 const PERIOD = ['--from', new Date(Date.now() - 3_600_000).toISOString(), '--to', '2099-01-01'];

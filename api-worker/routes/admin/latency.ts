@@ -4,11 +4,10 @@ import { type Bucket, percentile } from '../../../shared/latency.ts';
 import type { AppContext } from '../../env.ts';
 import { ApiError } from '../../http/errors.ts';
 import { readQuery } from '../../http/input.ts';
-import { Instant } from '../../http/instant.ts';
+import { spanFields, spanOf } from '../../http/span-query.ts';
 import { inDatabase } from './change.ts';
 
-const HOUR_MS = 3_600_000;
-const DEFAULT_SPAN_MS = 24 * HOUR_MS;
+const DEFAULT_SPAN_MS = 24 * 3_600_000;
 /** Buckets of all histograms of an answer, which has a group for each of them at worst: some megabytes. */
 const MAX_BUCKETS = 20_000;
 
@@ -23,23 +22,8 @@ const GROUPS = Object.keys(COLUMNS) as Group[];
 
 /** `start` inclusive, `end` exclusive, both widened to whole hours. */
 export const LatencyQuery = z
-  .strictObject({
-    start: Instant.optional(),
-    end: Instant.optional(),
-    user_id: z.string().max(256).optional(),
-    group_by: z
-      .string()
-      .transform((text) => text.split(',').map((name) => name.trim()))
-      .pipe(z.array(z.enum(GROUPS)))
-      .transform((asked) => GROUPS.filter((group) => asked.includes(group)))
-      .optional(),
-  })
-  .transform(({ start, end, user_id, group_by }) => {
-    const until = end ?? Date.now();
-    const to = Math.ceil(until / HOUR_MS) * HOUR_MS;
-    const from = Math.floor((start ?? until - DEFAULT_SPAN_MS) / HOUR_MS) * HOUR_MS;
-    return { from, to, userId: user_id ?? null, groups: group_by ?? [] };
-  })
+  .strictObject(spanFields(GROUPS))
+  .transform((asked) => spanOf(asked, DEFAULT_SPAN_MS))
   .refine(({ from, to }) => from < to, { path: ['start'], message: "Invalid 'start': must be before 'end'." });
 
 type Row = Bucket & { measure: 'latency' | 'ttft' } & Partial<Record<Group, string>>;
