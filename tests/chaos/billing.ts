@@ -58,6 +58,7 @@ async function run({ origin, upstream }: LocalSystem, keys: ReadonlyMap<string, 
   const random = randomFrom(SEED);
   const waiting = planRequests(REQUESTS, random);
   const downAt = Math.floor(REQUESTS * (0.3 + 0.4 * random()));
+  let isDown = false;
   const seen: Seen[] = [];
   const startedAt = Date.now();
   const progress = setInterval(
@@ -67,10 +68,14 @@ async function run({ origin, upstream }: LocalSystem, keys: ReadonlyMap<string, 
   const work = async (): Promise<void> => {
     for (let planned = waiting.pop(); planned; planned = waiting.pop()) {
       if (planned.n === downAt) {
-        upstream.posthog.failNext(503, Number.POSITIVE_INFINITY);
-        setTimeout(() => upstream.posthog.failNext(503, 0), POSTHOG_DOWN_MS);
+        isDown = true;
+        upstream.posthog.fail({ status: 503 });
+        setTimeout(() => {
+          isDown = false;
+          upstream.posthog.fail(null);
+        }, POSTHOG_DOWN_MS);
       }
-      if (random() < 0.01) upstream.posthog.failNext(500, 1);
+      if (random() < 0.01 && !isDown) upstream.posthog.failNext(500, 1);
       seen.push(await send(origin, keys.get(planned.account) ?? '', planned));
     }
   };
@@ -128,6 +133,7 @@ async function settle(system: LocalSystem, keys: ReadonlyMap<string, string>, se
   try {
     for (const deadline = Date.now() + SETTLED_WITHIN_MS; ; ) {
       await fetch(`${system.origin}/chaos/cron?cron=${encodeURIComponent('*/5 * * * *')}&later_ms=600000`);
+      // What could not be replayed, the next round replays; what never can is lost in the audit.
       await api.send('POST', '/admin/dead-letters/replay', { filter: {}, dry_run: false }).catch(() => null);
       await new Promise((resolve) => setTimeout(resolve, 3_000));
       const found = await audit(system, keys, seen, ledger);

@@ -84,11 +84,13 @@ export function pendingAttempts(ledger: Ledger): number {
 
 /** Which of the requests that were accepted have no row, and how many rows nobody can account for. */
 export function ledgerFindings(ledger: Ledger, accepted: ReadonlySet<string>, unseen: number) {
-  const rows = ledger.all<{ request_id: string; n: number }>(
-    "SELECT request_id, count(*) AS n FROM usage_logs WHERE adjustment = '' GROUP BY request_id",
-  );
+  const rows = ledger.all<{ request_id: string }>("SELECT request_id FROM usage_logs WHERE adjustment = ''");
   const known = new Set(rows.map(({ request_id }) => request_id));
-  const twice = rows.reduce((sum, { n }) => sum + n - 1, 0);
+  // The primary key lets a request in once; what the upstream said of an attempt must have been booked once, too.
+  const twice = ledger.number(`
+    SELECT count(*) FROM (
+      SELECT 1 FROM usage_logs WHERE adjustment LIKE 'reconciled %'
+       GROUP BY request_id, substr(adjustment, 1, instr(adjustment, '.')) HAVING count(*) > 1)`);
   // Clients that left before they were told an id may have been accepted, each of them once.
   const strangers = rows.filter(({ request_id }) => !accepted.has(request_id)).length;
   return {
