@@ -25,6 +25,8 @@ export interface Delivery {
   speed: Speed;
   sim: SimOptions;
   account: Account;
+  /** When the request had come in whole, by `performance.now()`. */
+  receivedAt: number;
 }
 
 export function sendJson(
@@ -68,7 +70,7 @@ export async function failBefore({ response, entry, fault, sim, account }: Deliv
 
 /** Writes the events of a stream at their speed, with whatever goes wrong, and books what was sent. */
 export async function sendStream(delivery: Delivery, form: StreamForm): Promise<void> {
-  const { response, entry, plan, fault, speed } = delivery;
+  const { response, entry, plan, fault, speed, sim } = delivery;
   response.writeHead(200, {
     'content-type': 'text/event-stream',
     'cache-control': 'no-cache',
@@ -82,6 +84,7 @@ export async function sendStream(delivery: Delivery, form: StreamForm): Promise<
     response.end(form.firstError() + sse('[DONE]'));
     return;
   }
+  const firstMs = taken(delivery);
   for (const [n, event] of form.events.entries()) {
     if (n === form.half && (await failHalfway(delivery, form))) return;
     if (n > 0 && speed.gapMs > 0) await wait(speed.gapMs);
@@ -95,7 +98,13 @@ export async function sendStream(delivery: Delivery, form: StreamForm): Promise<
     response.end(ending.slice(0, ending.length / 2));
     return;
   }
-  response.end(ending + (fault === 'no-done' ? '' : sse('[DONE]')));
+  const times = sim.timing ? `: sim first ${firstMs} ms, all ${taken(delivery)} ms\n\n` : '';
+  response.end(ending + (fault === 'no-done' ? '' : sse('[DONE]')) + times);
+}
+
+/** Milliseconds since the request had come in, to a tenth. */
+function taken({ receivedAt }: Delivery): string {
+  return (performance.now() - receivedAt).toFixed(1);
 }
 
 /**
@@ -103,7 +112,7 @@ export async function sendStream(delivery: Delivery, form: StreamForm): Promise<
  * the endpoint's own form; it is billed if it tells usage.
  */
 export async function sendWhole(delivery: Delivery, body: unknown, failed: object | null = null): Promise<void> {
-  const { response, entry, plan, fault, speed } = delivery;
+  const { response, entry, plan, fault, speed, sim } = delivery;
   response.writeHead(200, { 'content-type': 'application/json', 'x-generation-id': plan.id });
   response.flushHeaders();
   if (await failAfterHeaders(delivery)) return;
@@ -129,7 +138,7 @@ export async function sendWhole(delivery: Delivery, body: unknown, failed: objec
     return;
   }
   bookAll(delivery);
-  response.end(`\n   \n${json}`);
+  response.end(`\n   \n${sim.timing ? json.replace(/}$/, `,"sim_ms":${taken(delivery)}}`) : json}`);
 }
 
 async function failAfterHeaders({ response, fault }: Delivery): Promise<boolean> {

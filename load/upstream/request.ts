@@ -23,6 +23,8 @@ export interface SimOptions {
   charges_prompt?: boolean;
   /** Said before the tool calls of the same answer. */
   say?: string;
+  /** The answer tells how long it took here: a stream in a comment at its very end, JSON in a field `sim_ms`. */
+  timing?: boolean;
 }
 
 /** Where the final usage of a chat stream sits: all three are seen in the wild. */

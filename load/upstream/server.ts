@@ -190,6 +190,7 @@ async function generate(
   body: Buffer,
   response: ServerResponse,
 ): Promise<void> {
+  const receivedAt = performance.now();
   const text = body.toString();
   sim.account.received(text, header(request, 'x-title'));
   const parsed = parse(text);
@@ -231,7 +232,8 @@ async function generate(
     entry.cancelled = !response.writableFinished && !asked?.startsWith('die-');
   });
   const speed = { ttftMs: options.ttft_ms ?? ttftMs, gapMs: options.gap_ms ?? gapMs };
-  const delivery: Delivery = { response, entry, plan, fault: asked, speed, sim: options, account: sim.account };
+  const { account } = sim;
+  const delivery: Delivery = { response, entry, plan, fault: asked, speed, sim: options, account, receivedAt };
   const recorded = options.recording ?? (parsed.model?.startsWith('recording/') ? parsed.model.slice(10) : undefined);
   if (recorded) {
     const recording = readRecording(sim.options.recordingsDir, recorded);

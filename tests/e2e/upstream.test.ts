@@ -56,6 +56,26 @@ describe('the simulated OpenRouter', () => {
     expect(usage.cost).toBeGreaterThan(0);
   });
 
+  it('tells how long it took, where that is asked for', async () => {
+    const ask = async (stream: boolean, timing: boolean) => {
+      const askedAt = performance.now();
+      const answer = await post({ model: 'sim/any', messages: HELLO, stream, sim: { timing, ttft_ms: 50, chunks: 3 } });
+      return { text: await answer.text(), ms: performance.now() - askedAt };
+    };
+    const streamed = await ask(true, true);
+    const [, first, all] =
+      /\ndata: \[DONE\]\n\n: sim first ([\d.]+) ms, all ([\d.]+) ms\n\n$/.exec(streamed.text) ?? [];
+    expect(Number(first)).toBeGreaterThanOrEqual(49);
+    expect(Number(all)).toBeGreaterThanOrEqual(Number(first));
+    expect(Number(all)).toBeLessThanOrEqual(streamed.ms);
+    const whole = await ask(false, true);
+    const { sim_ms, choices } = JSON.parse(whole.text) as { sim_ms: number; choices: unknown[] };
+    expect(choices).toHaveLength(1);
+    expect(sim_ms).toBeGreaterThanOrEqual(49);
+    expect(sim_ms).toBeLessThanOrEqual(whole.ms);
+    expect((await ask(true, false)).text + (await ask(false, false)).text).not.toMatch(/: sim|sim_ms/);
+  });
+
   it('streams reasoning, legacy completions and embeddings', async () => {
     const client = new OpenAI({ apiKey: 'sk-any', baseURL: upstream.url });
     const reasoned = await (await post({ model: 'sim/reasoning', messages: HELLO, stream: true })).text();

@@ -1,6 +1,6 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
+import { openLocalDatabase } from '../../../scripts/local-database.ts';
+import { differingRows, rollupDifference } from '../../../scripts/rollup-difference.ts';
 import { latencyBucket } from '../../../shared/latency.ts';
 
 /** The local D1 as SQLite has it: what is audited is read by none of the workers' code. */
@@ -8,10 +8,7 @@ export class Ledger {
   readonly #db: DatabaseSync;
 
   constructor(stateDir: string) {
-    const dir = join(stateDir, 'v3/d1/miniflare-D1DatabaseObject');
-    const files = readdirSync(dir).filter((file) => file.endsWith('.sqlite') && !file.startsWith('metadata'));
-    if (files.length !== 1) throw new Error(`There should be one database in ${dir}, not ${files.length}.`);
-    this.#db = new DatabaseSync(join(dir, files[0] ?? ''), { readOnly: true });
+    this.#db = openLocalDatabase(stateDir);
     this.#db.function('latency_bucket', { deterministic: true }, (ms) => latencyBucket(Number(ms)));
   }
 
@@ -29,28 +26,6 @@ export class Ledger {
   }
 }
 
-const SUMS = [
-  'unpriced_attempts',
-  'input_tokens',
-  'output_tokens',
-  'cached_tokens',
-  'cache_write_tokens',
-  'reasoning_tokens',
-  'cost_nano_usd',
-  'extra_cost_nano_usd',
-];
-
-/** How many rows of a rollup are not the sum of their ledger rows, or are missing. */
-function mismatches(ledger: Ledger, table: string, period: string, periodMs: number): number {
-  const sums = SUMS.map((sum) => `coalesce(sum(${sum}), 0)`).join(', ');
-  const added = `
-    SELECT user_id, created_at / ${periodMs} * ${periodMs}, key_id, coalesce(model, requested_model),
-           sum(adjustment = ''), sum(adjustment = '' AND status >= 400 AND status <> 499), ${sums}
-      FROM usage_logs GROUP BY 1, 2, 3, 4`;
-  const kept = `SELECT user_id, ${period}, key_id, model, requests, errors, ${SUMS.join(', ')} FROM ${table}`;
-  return difference(ledger, added, kept);
-}
-
 function latencyMismatches(ledger: Ledger): number {
   const added = ['latency', 'ttft'].map(
     (measure) => `
@@ -59,22 +34,12 @@ function latencyMismatches(ledger: Ledger): number {
       FROM usage_logs WHERE adjustment = '' AND ${measure}_ms IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6`,
   );
   const kept = 'SELECT user_id, hour, key_id, model, measure, up_to_ms, requests FROM usage_latency_hourly';
-  return difference(ledger, added.join(' UNION ALL '), kept);
-}
-
-function difference(ledger: Ledger, a: string, b: string): number {
-  const count = (one: string, other: string) =>
-    ledger.number(`SELECT count(*) FROM (SELECT * FROM (${one}) EXCEPT SELECT * FROM (${other}))`);
-  return Math.max(count(a, b), count(b, a));
+  return ledger.number(differingRows(added.join(' UNION ALL '), kept));
 }
 
 /** Rows of all rollups that are not what the ledger adds up to. */
 export function rollupMismatches(ledger: Ledger): number {
-  return (
-    mismatches(ledger, 'usage_rollups_hourly', 'hour', 3_600_000) +
-    mismatches(ledger, 'usage_rollups_daily', 'day', 86_400_000) +
-    latencyMismatches(ledger)
-  );
+  return ledger.number(rollupDifference('hour')) + ledger.number(rollupDifference('day')) + latencyMismatches(ledger);
 }
 
 /** Attempts of which the upstream is still to be asked. */

@@ -1,0 +1,143 @@
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { run, UsageError } from '../scripts/cli.ts';
+import { auditRun } from './audit-run.ts';
+import { k6, runK6 } from './k6.ts';
+import { startLoaded } from './local.ts';
+import { freshFiles, keepLedger, keepRecord, type RunRecord, seenIn, summaryOf, type Where } from './results.ts';
+
+const SCENARIOS = {
+  smoke: 'does it work at all: 3 at once, 1 minute',
+  average: 'ordinary load up to 200 people at once, 16 minutes',
+  stream: 'long streams only: first byte, evenness; 50 at once, 3 minutes',
+  spike: 'from 10 to 250 people within 2 seconds, and back; 2 minutes',
+  soak: '60 people for long: SOAK_DURATION, 30 minutes if not set',
+  limits: 'a key at its limit is refused in due form, others notice nothing; 2 minutes',
+};
+
+const REMARKS_SHOWN = 10;
+
+const HELP = `Load by k6, and afterwards the comparison of what it saw with the ledger.
+
+  npm run load -- SCENARIO [OPTIONS]
+
+${Object.entries(SCENARIOS)
+  .map(([name, what]) => `  ${name.padEnd(12)}${what}`)
+  .join('\n')}
+
+Without BASE_URL it starts both workers and the simulated OpenRouter on this machine, and stops them in the end. The exit code is 1 if a threshold was crossed, or if the ledger lacks anything or has anything twice.
+
+  --env NAME       whose D1 is read, if BASE_URL is a deployed system: staging if not said otherwise
+  --no-audit       the ledger is not looked at; npm run load:audit does that later
+  --help           this
+
+In the environment:
+  BASE_URL         the system, with or without /v1
+  API_KEY          a key of it that nothing else uses meanwhile; several, separated by commas, for several accounts
+  MODEL            openai/gpt-5-mini if not set; EMBEDDINGS_MODEL: openai/text-embedding-3-small
+  LIMITED_API_KEY  for limits: a key of an account that 10 requests a second bring to its limit
+  PROFILE          ci: each scenario is over within 20 seconds
+  SOAK_DURATION    such as 2h
+
+The last line is JSON: {"load":"average","requests":n,"failed_rate":0,"added_p95_ms":n,"ledger_missing":0,"ledger_doubled":0}`;
+
+interface Asked {
+  load: string;
+  audit: boolean;
+  environment: string;
+}
+
+/** `npm run load`: one scenario against a system on this machine, or against the one that BASE_URL names. */
+async function main(args: readonly string[]): Promise<void> {
+  const asked = parse(args);
+  if (asked === null) return console.log(HELP);
+  const program = k6();
+  const { BASE_URL } = process.env;
+  if (BASE_URL) return load(program, asked, {}, whereOf(BASE_URL, asked.environment));
+  console.log('starting both workers and the simulator');
+  const { system, env, stop } = await startLoaded();
+  try {
+    await load(program, asked, env, { stateDir: system.stateDir });
+    keepLedger(asked.load, system.stateDir);
+  } finally {
+    await stop();
+    if (process.exitCode) {
+      const log = join(tmpdir(), `load-${asked.load}.log`);
+      writeFileSync(log, system.output());
+      console.error(`what the workers logged: ${log}`);
+    }
+  }
+}
+
+/** Runs the scenario and the audit, and says what came of it; the exit code is 1 if anything is not as it must be. */
+async function load(program: string, asked: Asked, env: Record<string, string>, where: Where): Promise<void> {
+  const { load } = asked;
+  const record: RunRecord = { load, where };
+  const files = freshFiles(load);
+  keepRecord(record);
+  const script = `load/scenarios/${load}.ts`;
+  const held = await runK6(program, { script, ...files, env: { ...env, LOG_REQUESTS: '1' } }).finally(() => tell(load));
+  const { requests, failedRate, addedP95Ms } = summaryOf(load);
+  const findings = asked.audit ? await auditRun(record) : null;
+  if (!held || (findings && !findings.clean)) process.exitCode = 1;
+  console.log(
+    JSON.stringify({
+      load,
+      requests,
+      failed_rate: failedRate,
+      added_p95_ms: addedP95Ms,
+      ledger_missing: findings?.missing.length ?? null,
+      ledger_doubled: findings?.doubled.length ?? null,
+    }),
+  );
+}
+
+/** What the scripts remarked, such as why requests failed. */
+function tell(load: string): void {
+  const { remarks } = seenIn(load);
+  for (const remark of remarks.slice(0, REMARKS_SHOWN)) console.error(remark);
+  if (remarks.length > REMARKS_SHOWN) console.error(`and ${remarks.length - REMARKS_SHOWN} remarks more`);
+}
+
+/** A system on this machine is that of `npm start`. */
+function whereOf(url: string, environment: string): Where {
+  if (!URL.canParse(url)) throw new Error(`BASE_URL must be a URL such as https://api.example.com, not '${url}'.`);
+  const local = ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
+  return local ? { stateDir: process.env.STATE_DIR ?? '.wrangler/state' } : { environment };
+}
+
+/** @returns null: help was asked for. */
+function parse(args: readonly string[]): Asked | null {
+  const { values, positionals } = parsed(args);
+  const [load, ...more] = positionals;
+  if (values.help) return null;
+  const list = `There are: ${Object.keys(SCENARIOS).join(', ')}.`;
+  if (load === undefined) throw new UsageError(`Which scenario? ${list}`);
+  if (!Object.hasOwn(SCENARIOS, load)) throw new UsageError(`There is no scenario '${load}'. ${list}`);
+  if (more[0] !== undefined) throw new UsageError(`'${more[0]}' is one word too many.`);
+  return { load, audit: !values['no-audit'], environment: values.env };
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        env: { type: 'string', default: 'staging' },
+        'no-audit': { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+// Ctrl-C ends k6 and the system by itself; what is then to be cleaned up is cleaned up first.
+process.on('SIGINT', () => {
+  process.exitCode = 1;
+});
+await run('npm run load', main);

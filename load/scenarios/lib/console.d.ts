@@ -1,0 +1,6 @@
+export {};
+
+declare global {
+  /** What k6 has of it; its own types do not say so. */
+  var console: Record<'log' | 'warn', (message: string) => void>;
+}

@@ -1,0 +1,112 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { findK6 } from '../../load/k6.ts';
+import { uuidv7 } from '../../shared/ids.ts';
+
+/** `npm run load`, or `load:audit`, without npm: what it printed, and its exit code. */
+async function npmRun(script: 'run' | 'audit', args: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [`load/${script}.ts`, ...args], {
+    env: { ...process.env, NO_COLOR: '1', PROFILE: 'ci', ...env },
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk) => (stdout += chunk));
+  child.stderr.on('data', (chunk) => (stderr += chunk));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout, stderr, last: stdout.trimEnd().split('\n').at(-1) ?? '' };
+}
+
+describe('npm run load', () => {
+  it('says in one line that there is no k6, and nothing to install it with', async () => {
+    const nowhere = '/nonexistent';
+    const { code, stdout, stderr } = await npmRun('run', ['smoke'], { PATH: nowhere, GOBIN: '', GOPATH: nowhere });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^k6 is neither on the PATH nor .+\n$/);
+  });
+
+  it('lists the scenarios for a name that it does not know, and in its help', async () => {
+    const { code, stderr } = await npmRun('run', ['avarage']);
+    expect(code).toBe(1);
+    expect(stderr).toContain("There is no scenario 'avarage'. There are: smoke, average, stream, spike, soak, limits.");
+    expect((await npmRun('run', ['--help'])).stdout).toMatch(/^ {2}average +ordinary load/m);
+  });
+});
+
+/** Answers as a gateway whose upstream tells no times: the first request properly, all others by a 500. */
+async function failingSystem(): Promise<string> {
+  let requests = 0;
+  const server: Server = createServer((request, response) => {
+    request.resume();
+    requests += 1;
+    response.writeHead(requests === 1 ? 200 : 500, { 'content-type': 'application/json', 'x-request-id': uuidv7() });
+    response.end(requests === 1 ? '{"choices":[{"finish_reason":"stop"}]}' : '{"error":{"message":"broken"}}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+// It is not the tests' business to build k6: .ci/run does.
+describe.skipIf(findK6() === null)(
+  'npm run load with k6 (skipped where it is not installed)',
+  { timeout: 180_000 },
+  () => {
+    const RIGHT = {
+      requests: expect.toSatisfy((requests: number) => requests > 30),
+      failed_rate: 0,
+      added_p95_ms: expect.toSatisfy((ms: number) => ms > 0),
+      ledger_missing: 0,
+      ledger_doubled: 0,
+    };
+
+    it('smoke: all is answered, all is in the ledger, and can be looked at again', async () => {
+      const { code, stdout, stderr, last } = await npmRun('run', ['smoke']);
+      console.log(last);
+      expect(code, stdout + stderr).toBe(0);
+      expect(JSON.parse(last)).toEqual({ load: 'smoke', ...RIGHT });
+
+      const audit = await npmRun('audit', []);
+      expect(audit.code, audit.stderr).toBe(0);
+      expect(JSON.parse(audit.last)).toEqual({
+        audit: 'load',
+        load: 'smoke',
+        successes: expect.toSatisfy((successes: number) => successes > 30),
+        ledger_missing: 0,
+        ledger_doubled: 0,
+        rollup_mismatches: 0,
+      });
+    });
+
+    it('limits: one key is refused in due form, and nobody else notices', async () => {
+      const { code, stdout, stderr, last } = await npmRun('run', ['limits']);
+      console.log(last);
+      expect(code, stdout + stderr).toBe(0);
+      expect(JSON.parse(last)).toEqual({ load: 'limits', ...RIGHT });
+      // 60 a minute are granted; of 120 in twelve seconds the others are refused.
+      expect(stdout).toMatch(/limited_let_in\W+60 /);
+      expect(stdout).toMatch(/limited_refused\W+(59|60|61) /);
+    });
+
+    it('fails when a threshold is crossed', async () => {
+      const env = { BASE_URL: await failingSystem(), API_KEY: 'sk-any' };
+      const { code, stderr, last } = await npmRun('run', ['smoke', '--no-audit'], env);
+      expect(code).toBe(1);
+      expect(stderr).toContain('Failed: 500');
+      expect(stderr).toContain('what the gateway adds cannot be told');
+      expect(JSON.parse(last)).toEqual({
+        load: 'smoke',
+        requests: expect.any(Number),
+        failed_rate: 1,
+        added_p95_ms: null,
+        ledger_missing: null,
+        ledger_doubled: null,
+      });
+    });
+  },
+);
