@@ -1,4 +1,5 @@
 import { latencyBucket } from './latency.ts';
+import { ManyRows } from './many-rows.ts';
 import type { Billed } from './pricing.ts';
 
 /** The columns of a ledger row that stand in the event of the same name. */
@@ -54,84 +55,84 @@ export const ADD_UP = `ON CONFLICT DO UPDATE SET ${['requests', 'errors', ...SUM
   .map((column) => `${column} = ${column} + excluded.${column}`)
   .join(', ')}`;
 
-const NEW = `NOT EXISTS (SELECT 1 FROM usage_logs WHERE request_id = value->>'request_id' AND adjustment = '')`;
+const NEW = `NOT EXISTS (SELECT 1 FROM usage_logs WHERE request_id = one.request_id AND adjustment = '')`;
 
 /** A request that was taken for dead has a row that knows nothing; the row that tells it after all. */
 const TOLD_LATE = 'told late';
 /** Its end is heard so long after its arrival, or never. */
 const TAKEN_FOR_DEAD_MS = 4 * 60_000;
-const IS_TOLD_LATE = `value->>'usage_source' <> 'unknown'
+const IS_TOLD_LATE = `one.usage_source <> 'unknown'
    AND EXISTS (SELECT 1 FROM usage_logs
-                WHERE request_id = value->>'request_id' AND adjustment = '' AND usage_source = 'unknown' AND attempts = 0)
-   AND NOT EXISTS (SELECT 1 FROM usage_logs WHERE request_id = value->>'request_id' AND adjustment = '${TOLD_LATE}')`;
-const MODEL = `coalesce(value->>'model', value->>'requested_model')`;
+                WHERE request_id = one.request_id AND adjustment = '' AND usage_source = 'unknown' AND attempts = 0)
+   AND NOT EXISTS (SELECT 1 FROM usage_logs WHERE request_id = one.request_id AND adjustment = '${TOLD_LATE}')`;
 
 /** Adds the events that the ledger does not hold yet to a rollup; must run before {@link LEDGER}. */
-const [HOURLY, DAILY] = ROLLUPS.map(
-  ([table, period, periodMs]) => `
-    INSERT INTO ${table} (user_id, ${period}, key_id, model, requests, errors, ${SUMS.join(', ')})
-    SELECT value->>'user_id',
-           (value->>'created_at') / ${periodMs} * ${periodMs},
-           value->>'key_id',
-           ${MODEL},
-           count(*),
-           sum(value->>'status' >= 400 AND value->>'status' <> 499),
-           ${SUMS.map((column) => `coalesce(sum(value->>'${column}'), 0)`).join(', ')}
-      FROM json_each(?1)
-     WHERE ${NEW}
-     GROUP BY 1, 2, 3, 4
-    ${ADD_UP}`,
-) as [string, string];
+const ADD_TO_ROLLUPS = ROLLUPS.map(
+  ([table, period, periodMs]) =>
+    new ManyRows<Entry>(
+      ['request_id', 'user_id', 'key_id', 'rollup_model', 'status', 'created_at', ...SUMS],
+      `INSERT INTO ${table} (user_id, ${period}, key_id, model, requests, errors, ${SUMS.join(', ')})
+       SELECT user_id, created_at / ${periodMs} * ${periodMs}, key_id, rollup_model,
+              count(*), sum(status >= 400 AND status <> 499),
+              ${SUMS.map((column) => `coalesce(sum(${column}), 0)`).join(', ')}
+         FROM one
+        WHERE ${NEW}
+        GROUP BY 1, 2, 3, 4
+       ${ADD_UP}`,
+    ),
+);
 
 /** Adds them to the histograms; must run before {@link LEDGER}, too. */
-const LATENCY = `
-  INSERT INTO usage_latency_hourly (user_id, hour, key_id, model, measure, up_to_ms, requests)
-  SELECT value->>'user_id',
-         (value->>'created_at') / ${HOUR_MS} * ${HOUR_MS},
-         value->>'key_id',
-         ${MODEL},
-         measure.column1,
-         CASE measure.column1 WHEN 'latency' THEN value->>'latency_up_to_ms' ELSE value->>'ttft_up_to_ms' END AS up_to_ms,
-         count(*)
-    FROM json_each(?1), (VALUES ('latency'), ('ttft')) AS measure
-   WHERE ${NEW} AND (measure.column1 = 'latency' OR value->>'ttft_up_to_ms' IS NOT NULL)
-   GROUP BY 1, 2, 3, 4, 5, 6
-  ON CONFLICT DO UPDATE SET requests = requests + excluded.requests`;
+const LATENCY = new ManyRows<Entry>(
+  ['request_id', 'user_id', 'key_id', 'rollup_model', 'created_at', 'latency_up_to_ms', 'ttft_up_to_ms'],
+  `INSERT INTO usage_latency_hourly (user_id, hour, key_id, model, measure, up_to_ms, requests)
+   SELECT user_id, created_at / ${HOUR_MS} * ${HOUR_MS}, key_id, rollup_model, measure.column1,
+          CASE measure.column1 WHEN 'latency' THEN latency_up_to_ms ELSE ttft_up_to_ms END AS up_to_ms,
+          count(*)
+     FROM one, (VALUES ('latency'), ('ttft')) AS measure
+    WHERE ${NEW} AND (measure.column1 = 'latency' OR ttft_up_to_ms IS NOT NULL)
+    GROUP BY 1, 2, 3, 4, 5, 6
+   ON CONFLICT DO UPDATE SET requests = requests + excluded.requests`,
+);
 
 /** What the row of a request that was told late lacks; the attempt that it was taken to have made is none any more. */
 const LATE_SUMS = SUMS.map((column) =>
-  column === 'unpriced_attempts' ? `value->>'${column}' - row.unpriced_attempts` : `coalesce(value->>'${column}', 0)`,
+  column === 'unpriced_attempts' ? `one.${column} - row.unpriced_attempts` : `coalesce(one.${column}, 0)`,
 );
-const LATE = `
-    FROM json_each(?1) JOIN usage_logs AS row ON row.request_id = value->>'request_id' AND row.adjustment = ''
-   WHERE ${IS_TOLD_LATE}`;
+const LATE = `FROM one JOIN usage_logs AS row ON row.request_id = one.request_id AND row.adjustment = ''
+  WHERE ${IS_TOLD_LATE}`;
 
 const LATE_ROLLUPS = ROLLUPS.map(
-  ([table, period, periodMs]) => `
-    INSERT INTO ${table} (user_id, ${period}, key_id, model, requests, errors, ${SUMS.join(', ')})
-    SELECT row.user_id, row.created_at / ${periodMs} * ${periodMs}, row.key_id, coalesce(row.model, row.requested_model), 0, 0,
-           ${LATE_SUMS.map((sum) => `sum(${sum})`).join(', ')}
-    ${LATE}
-     GROUP BY 1, 2, 3, 4
-    ${ADD_UP}`,
+  ([table, period, periodMs]) =>
+    new ManyRows<Entry>(
+      ['request_id', 'usage_source', ...SUMS],
+      `INSERT INTO ${table} (user_id, ${period}, key_id, model, requests, errors, ${SUMS.join(', ')})
+       SELECT row.user_id, row.created_at / ${periodMs} * ${periodMs}, row.key_id, coalesce(row.model, row.requested_model),
+              0, 0, ${LATE_SUMS.map((sum) => `sum(${sum})`).join(', ')}
+         ${LATE}
+        GROUP BY 1, 2, 3, 4
+       ${ADD_UP}`,
+    ),
 );
 
-const LATE_LEDGER = `
-  INSERT INTO usage_logs (request_id, adjustment, user_id, key_id, endpoint, requested_model, model, provider, generation_id,
-                          status, finish_reason, usage_source, latency_ms, ttft_ms, attempts, created_at, recorded_at,
-                          ${SUMS.join(', ')})
-  SELECT row.request_id, '${TOLD_LATE}', row.user_id, row.key_id, row.endpoint, row.requested_model, row.model,
-         value->>'provider', value->>'generation_id', value->>'status', value->>'finish_reason', value->>'usage_source',
-         value->>'latency_ms', value->>'ttft_ms', value->>'attempts', row.created_at, ?2, ${LATE_SUMS.join(', ')}
-  ${LATE}
-  ON CONFLICT DO NOTHING`;
+const LATE_LEDGER = new ManyRows<Entry>(
+  COLUMNS,
+  `INSERT INTO usage_logs (request_id, adjustment, user_id, key_id, endpoint, requested_model, model, provider, generation_id,
+                           status, finish_reason, usage_source, latency_ms, ttft_ms, attempts, created_at, recorded_at,
+                           ${SUMS.join(', ')})
+   SELECT row.request_id, '${TOLD_LATE}', row.user_id, row.key_id, row.endpoint, row.requested_model, row.model,
+          one.provider, one.generation_id, one.status, one.finish_reason, one.usage_source,
+          one.latency_ms, one.ttft_ms, one.attempts, row.created_at, ?2, ${LATE_SUMS.join(', ')}
+     ${LATE}
+   ON CONFLICT DO NOTHING`,
+);
 
-const LEDGER = `
-  INSERT INTO usage_logs (${COLUMNS.join(', ')}, recorded_at)
-  SELECT ${COLUMNS.map((column) => `value->>'${column}'`).join(', ')}, ?2
-    FROM json_each(?1)
-   WHERE true
-  ON CONFLICT DO NOTHING`;
+const LEDGER = new ManyRows<Entry>(
+  COLUMNS,
+  `INSERT INTO usage_logs (${COLUMNS.join(', ')}, recorded_at)
+   SELECT ${COLUMNS.join(', ')}, ?2 FROM one WHERE true
+   ON CONFLICT DO NOTHING`,
+);
 
 const ATTEMPT_COLUMNS = [
   'model',
@@ -148,19 +149,22 @@ const ATTEMPT_COLUMNS = [
   'state',
 ] as const satisfies readonly (keyof Billed['attempts'][number])[];
 
-const ATTEMPTS = `
-  INSERT INTO unpriced_attempts (request_id, attempt, created_at, updated_at, ${ATTEMPT_COLUMNS.join(', ')})
-  SELECT value->>'request_id', value->>'attempt', value->>'created_at', ?2,
-         ${ATTEMPT_COLUMNS.map((column) => `value->>'${column}'`).join(', ')}
-    FROM json_each(?1)
-   WHERE ${NEW} OR (${IS_TOLD_LATE})
-  ON CONFLICT DO NOTHING`;
+const ATTEMPTS = new ManyRows<ReturnType<typeof attemptsOf>[number]>(
+  ['request_id', 'attempt', 'created_at', ...ATTEMPT_COLUMNS],
+  `INSERT INTO unpriced_attempts (request_id, attempt, created_at, updated_at, ${ATTEMPT_COLUMNS.join(', ')})
+   SELECT request_id, attempt, created_at, ?2, ${ATTEMPT_COLUMNS.join(', ')}
+     FROM one
+    WHERE ${NEW} OR (${IS_TOLD_LATE})
+   ON CONFLICT DO NOTHING`,
+);
 
-const LAST_USED = `
-  UPDATE api_keys
-     SET last_used_at = used.at
-    FROM (SELECT value->>'key_id' AS key_id, max(value->>'created_at') AS at FROM json_each(?1) GROUP BY 1) AS used
-   WHERE api_keys.id = used.key_id AND coalesce(api_keys.last_used_at, 0) < used.at`;
+const LAST_USED = new ManyRows<Entry>(
+  ['key_id', 'created_at'],
+  `UPDATE api_keys
+      SET last_used_at = used.at
+     FROM (SELECT key_id, max(created_at) AS at FROM one GROUP BY 1) AS used
+    WHERE api_keys.id = used.key_id AND coalesce(api_keys.last_used_at, 0) < used.at`,
+);
 
 /**
  * The statements that enter requests into the ledger, its rollups and its list of unpriced attempts: five
@@ -181,28 +185,37 @@ export function ledgerStatements(
   const known = requests.toSorted((a, b) => Number(isKnown(a.event)) - Number(isKnown(b.event)));
   const unique = [...new Map(known.map((one) => [one.event.request_id, one])).values()];
   const late = unique.some(({ event }) => isKnown(event) && now - event.created_at > TAKEN_FOR_DEAD_MS);
-  const json = JSON.stringify(unique.map(({ event }) => ({ ...event, ...buckets(event) })));
-  const attempts = unique.flatMap(({ event: { request_id, created_at }, attempts: list }) =>
-    list.map((one, attempt) => ({ ...one, request_id, created_at, attempt })),
-  );
+  const entries = unique.map(entryOf);
+  const attempts = unique.flatMap(attemptsOf);
   return [
-    ...[HOURLY, DAILY, LATENCY].map((sql) => db.prepare(sql).bind(json)),
-    ...(attempts.length > 0 ? [db.prepare(ATTEMPTS).bind(JSON.stringify(attempts), now)] : []),
+    ...[...ADD_TO_ROLLUPS, LATENCY].map((statement) => statement.bind(db, entries)),
+    ...(attempts.length > 0 ? [ATTEMPTS.bind(db, attempts, now)] : []),
     ...(late
-      ? [...LATE_ROLLUPS.map((sql) => db.prepare(sql).bind(json)), db.prepare(LATE_LEDGER).bind(json, now)]
+      ? [...LATE_ROLLUPS.map((statement) => statement.bind(db, entries)), LATE_LEDGER.bind(db, entries, now)]
       : []),
-    db.prepare(LEDGER).bind(json, now),
-    db.prepare(LAST_USED).bind(json),
+    LEDGER.bind(db, entries, now),
+    LAST_USED.bind(db, entries),
   ];
+}
+
+type Entry = ReturnType<typeof entryOf>;
+
+/** An event, and where it belongs in rollups and histograms. */
+function entryOf({ event }: Billed) {
+  const { latency_ms, ttft_ms, model, requested_model } = event;
+  return {
+    ...event,
+    rollup_model: model ?? requested_model,
+    latency_up_to_ms: latencyBucket(latency_ms),
+    ttft_up_to_ms: ttft_ms === null ? null : latencyBucket(ttft_ms),
+  };
+}
+
+/** Its unpriced attempts, numbered. */
+function attemptsOf({ event: { request_id, created_at }, attempts }: Billed) {
+  return attempts.map((one, attempt) => ({ ...one, request_id, created_at, attempt }));
 }
 
 function isKnown({ usage_source }: Billed['event']): boolean {
   return usage_source !== 'unknown';
-}
-
-function buckets({ latency_ms, ttft_ms }: Billed['event']) {
-  return {
-    latency_up_to_ms: latencyBucket(latency_ms),
-    ttft_up_to_ms: ttft_ms === null ? null : latencyBucket(ttft_ms),
-  };
 }
