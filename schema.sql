@@ -136,7 +136,10 @@ CREATE INDEX IF NOT EXISTS unpriced_attempts_open ON unpriced_attempts (state, u
 CREATE INDEX IF NOT EXISTS unpriced_attempts_without_cost ON unpriced_attempts (model) WHERE cost_nano_usd IS NULL;
 
 -- Rollups: sums over the ledger, written in the transaction that writes their ledger rows.
--- The primary key serves the one question asked: an account's usage over a span of time.
+-- The primary keys begin with the period: what is written now lies together, on as few pages after millions of rows
+-- as on the first day. With the account first, each row of a batch would be on a page of its own, and writing those is
+-- most of what a batch then costs. An account's usage over a span of time is a seek each hour or day of it
+-- (shared/periods.ts).
 CREATE TABLE IF NOT EXISTS usage_rollups_hourly (
   user_id            TEXT    NOT NULL,
   hour               INTEGER NOT NULL,                 -- Unix ms of the hour's start, by created_at
@@ -152,7 +155,7 @@ CREATE TABLE IF NOT EXISTS usage_rollups_hourly (
   reasoning_tokens   INTEGER NOT NULL,                 -- tokens, part of output_tokens
   cost_nano_usd      INTEGER NOT NULL,                 -- nano-dollars
   extra_cost_nano_usd INTEGER NOT NULL,                -- nano-dollars, part of cost_nano_usd
-  PRIMARY KEY (user_id, hour, key_id, model)
+  PRIMARY KEY (hour, user_id, key_id, model)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS usage_rollups_daily (
@@ -170,7 +173,7 @@ CREATE TABLE IF NOT EXISTS usage_rollups_daily (
   reasoning_tokens   INTEGER NOT NULL,                 -- tokens
   cost_nano_usd      INTEGER NOT NULL,                 -- nano-dollars
   extra_cost_nano_usd INTEGER NOT NULL,                -- nano-dollars, part of cost_nano_usd
-  PRIMARY KEY (user_id, day, key_id, model)
+  PRIMARY KEY (day, user_id, key_id, model)
 ) STRICT, WITHOUT ROWID;
 
 -- Histograms of how long requests took, by hour: percentiles can be asked for over any span, key or model.
@@ -182,7 +185,7 @@ CREATE TABLE IF NOT EXISTS usage_latency_hourly (
   measure            TEXT    NOT NULL CHECK (measure IN ('latency', 'ttft')), -- to the last byte, to the first event
   up_to_ms           INTEGER NOT NULL,                 -- ms, the bucket's upper end (shared/latency.ts); the one before is its lower
   requests           INTEGER NOT NULL,
-  PRIMARY KEY (user_id, hour, key_id, model, measure, up_to_ms)
+  PRIMARY KEY (hour, user_id, key_id, model, measure, up_to_ms)
 ) STRICT, WITHOUT ROWID;
 
 -- What models cost, and since when: a row holds until the model's next one begins. Prices are the upstream's

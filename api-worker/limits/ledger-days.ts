@@ -1,10 +1,12 @@
+import { periods } from '../../shared/periods.ts';
 import type { Used } from './books.ts';
 import { dayOf } from './periods.ts';
 
+/** Bound to (from, to, user_id). */
 const DAYS = `
+  WITH RECURSIVE ${periods('usage_rollups_daily', 'day')}
   SELECT day, sum(requests) AS requests, sum(input_tokens + output_tokens) AS tokens, sum(cost_nano_usd) AS cost_nano_usd
-    FROM usage_rollups_daily
-   WHERE user_id = ?1 AND day >= ?2 AND day < ?3
+    FROM periods JOIN usage_rollups_daily ON day = periods.at AND user_id = ?3
    GROUP BY day`;
 
 const AT_ONCE = 10_000;
@@ -28,7 +30,7 @@ export async function readLedgerDays(
   from: number,
   to: number,
 ): Promise<Map<number, Used>> {
-  const { results } = await db.prepare(DAYS).bind(userId, from, to).all<Used & { day: number }>();
+  const { results } = await db.prepare(DAYS).bind(from, to, userId).all<Used & { day: number }>();
   return new Map(results.map(({ day, ...used }) => [day, used]));
 }
 

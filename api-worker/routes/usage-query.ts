@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { periods } from '../../shared/periods.ts';
 import { spanFields, spanOf } from '../http/span-query.ts';
 
 const DAY_MS = 86_400_000;
@@ -15,8 +16,8 @@ export type UsageQuery = z.infer<typeof UsageQuery>;
 const COLUMNS: Record<Group, string> = {
   model: 'model',
   key: 'key_id AS key',
-  day: `strftime('%Y-%m-%d', period / 1000, 'unixepoch') AS day`,
-  hour: `strftime('%Y-%m-%dT%H:00:00Z', period / 1000, 'unixepoch') AS hour`,
+  day: `strftime('%Y-%m-%d', periods.at / 1000, 'unixepoch') AS day`,
+  hour: `strftime('%Y-%m-%dT%H:00:00Z', periods.at / 1000, 'unixepoch') AS hour`,
 };
 
 /** The sums of an answer row. */
@@ -33,19 +34,19 @@ export const SUMS = [
 ] as const;
 
 /**
- * The SQL for one account's usage, bound to (user_id, from, to). Whole days without hours are read
+ * The SQL for one account's usage, bound to (from, to, user_id). Whole days without hours are read
  * from the daily rollup, which has a twenty-fourth of the rows.
  */
 export function usageSql({ from, to, groups }: UsageQuery): string {
   const daily = from % DAY_MS === 0 && to % DAY_MS === 0 && !groups.includes('hour');
-  const source = daily ? 'day AS period FROM usage_rollups_daily' : 'hour AS period FROM usage_rollups_hourly';
-  const period = daily ? 'day' : 'hour';
+  const [rollup, period] = daily ? ['usage_rollups_daily', 'day'] : ['usage_rollups_hourly', 'hour'];
   const names = groups.map((group) => COLUMNS[group]);
   const sums = SUMS.map((sum) => `coalesce(sum(${sum}), 0) AS ${sum}`);
   const order =
     groups.length > 0
       ? `GROUP BY ${groups.map((_, n) => n + 1).join(', ')} ORDER BY ${groups.map((_, n) => n + 1).join(', ')}`
       : '';
-  return `SELECT ${[...names, ...sums].join(', ')}
-            FROM (SELECT *, ${source} WHERE user_id = ?1 AND ${period} >= ?2 AND ${period} < ?3) ${order}`;
+  return `WITH RECURSIVE ${periods(rollup, period)}
+          SELECT ${[...names, ...sums].join(', ')}
+            FROM periods JOIN ${rollup} ON ${period} = periods.at AND user_id = ?3 ${order}`;
 }

@@ -16,7 +16,7 @@ export async function usage(c: AppContext): Promise<Response> {
   if (!own && !principal.permissions.includes('admin')) throw insufficient(c, 'admin');
   const [{ results }, limits] = await Promise.all([
     c.env.DB.prepare(usageSql(query))
-      .bind(userId, query.from, query.to)
+      .bind(query.from, query.to, userId)
       .all<Row>()
       .catch((cause: unknown) => {
         throw unavailable('Usage cannot be read at the moment. Please try again.', cause);

@@ -1,4 +1,3 @@
-import { allAccounts } from '../../shared/all-accounts.ts';
 import { type Bucket, percentile } from '../../shared/latency.ts';
 import { nanoToUsd } from '../../shared/money.ts';
 import type { Env } from '../env.ts';
@@ -12,9 +11,8 @@ const USUAL_HOUR_AT_LEAST_NANO_USD = 1_000_000_000;
 /** Percent of requests that failed, in the last hour that tells (see {@link lastTelling}); null: none does. */
 export async function errorRate(env: Env, now: number): Promise<number | null> {
   const { results } = await env.DB.prepare(
-    `WITH RECURSIVE ${allAccounts('usage_rollups_hourly')}
-     SELECT hour, sum(requests) AS requests, sum(errors) AS errors
-       FROM accounts JOIN usage_rollups_hourly ON user_id = accounts.id
+    `SELECT hour, sum(requests) AS requests, sum(errors) AS errors
+       FROM usage_rollups_hourly
       WHERE hour BETWEEN ?1 AND ?2
       GROUP BY hour`,
   )
@@ -27,9 +25,8 @@ export async function errorRate(env: Env, now: number): Promise<number | null> {
 /** The time that 95 of 100 requests did not pass, ms, in the last hour that tells; null: none does. */
 export async function latencyP95(env: Env, now: number): Promise<number | null> {
   const { results } = await env.DB.prepare(
-    `WITH RECURSIVE ${allAccounts('usage_latency_hourly')}
-     SELECT hour, up_to_ms, sum(requests) AS requests
-       FROM accounts JOIN usage_latency_hourly ON user_id = accounts.id
+    `SELECT hour, up_to_ms, sum(requests) AS requests
+       FROM usage_latency_hourly
       WHERE hour BETWEEN ?1 AND ?2 AND measure = 'latency'
       GROUP BY hour, up_to_ms`,
   )
@@ -77,10 +74,9 @@ export async function givenUp({ DB }: Env, now: number): Promise<number | null> 
 export async function spendJump({ DB }: Env, now: number): Promise<number | null> {
   const last = startOfHour(now) - HOUR_MS;
   const spent = await DB.prepare(
-    `WITH RECURSIVE ${allAccounts('usage_rollups_hourly')}
-     SELECT coalesce(sum(cost_nano_usd) FILTER (WHERE hour = ?2), 0) AS hour,
+    `SELECT coalesce(sum(cost_nano_usd) FILTER (WHERE hour = ?2), 0) AS hour,
             coalesce(sum(cost_nano_usd) FILTER (WHERE hour < ?2), 0) AS week
-       FROM accounts JOIN usage_rollups_hourly ON user_id = accounts.id
+       FROM usage_rollups_hourly
       WHERE hour BETWEEN ?1 AND ?2`,
   )
     .bind(last - WEEK_HOURS * HOUR_MS, last)

@@ -1,8 +1,8 @@
 import { accepts } from 'hono/accepts';
 import * as z from 'zod';
-import { allAccounts } from '../../../shared/all-accounts.ts';
 import { SUMS } from '../../../shared/ledger.ts';
 import { nanoToUsd } from '../../../shared/money.ts';
+import { periods } from '../../../shared/periods.ts';
 import type { AppContext } from '../../env.ts';
 import { csvOf } from '../../http/csv.ts';
 import { ApiError } from '../../http/errors.ts';
@@ -31,12 +31,11 @@ type Line = Counts & { user_id: string; model: string };
 
 const CSV_COLUMNS = ['month', 'user_id', 'model', ...COUNTS, 'cost_usd'] as const;
 
-/** Bound to (from, to, user_id or NULL). */
-const LINES = `
-  WITH RECURSIVE ${allAccounts('usage_rollups_daily')}
+/** Bound to (from, to), and to one account if it is one's. */
+const linesSql = (own: boolean): string => `
+  WITH RECURSIVE ${periods('usage_rollups_daily', 'day')}
   SELECT user_id, model, ${COUNTS.map((count) => `sum(${count}) AS ${count}`).join(', ')}
-    FROM accounts JOIN usage_rollups_daily ON user_id = accounts.id
-   WHERE day >= ?1 AND day < ?2 AND (?3 IS NULL OR accounts.id = ?3)
+    FROM periods JOIN usage_rollups_daily ON day = periods.at ${own ? 'AND user_id = ?3' : ''}
    GROUP BY user_id, model
    ORDER BY user_id, model
    LIMIT ${MAX_LINES + 1}`;
@@ -64,11 +63,13 @@ const STUCK = `
  * come is in the headers, too, for CSV has no other place for it.
  */
 export async function billing(c: AppContext): Promise<Response> {
-  const { month, user_id: userId = null, format } = readQuery(c, BillingQuery);
+  const { month, user_id: userId, format } = readQuery(c, BillingQuery);
   const { from, to } = spanOf(month);
   const [lines, open, stuck] = await inDatabase(() =>
     Promise.all([
-      c.env.DB.prepare(LINES).bind(from, to, userId).all<Line>(),
+      c.env.DB.prepare(linesSql(userId !== undefined))
+        .bind(from, to, ...(userId === undefined ? [] : [userId]))
+        .all<Line>(),
       c.env.DB.prepare(OPEN_ATTEMPTS).bind(from, to).first<number>('attempts'),
       c.env.DB.prepare(STUCK).bind(from, to).first<{ messages: number; unbilled_nano_usd: number }>(),
     ]),

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { allAccounts } from '../../../shared/all-accounts.ts';
 import { type Bucket, percentile } from '../../../shared/latency.ts';
+import { periods } from '../../../shared/periods.ts';
 import type { AppContext } from '../../env.ts';
 import { ApiError } from '../../http/errors.ts';
 import { readQuery } from '../../http/input.ts';
@@ -31,7 +31,11 @@ type Row = Bucket & { measure: 'latency' | 'ttft' } & Partial<Record<Group, stri
 /** GET /admin/latency: percentiles of the time to the last byte and to the first event, from the histograms. */
 export async function latency(c: AppContext): Promise<Response> {
   const { from, to, userId, groups } = readQuery(c, LatencyQuery);
-  const { results } = await inDatabase(() => c.env.DB.prepare(sqlOf(groups)).bind(from, to, userId).all<Row>());
+  const { results } = await inDatabase(() =>
+    c.env.DB.prepare(sqlOf(groups, userId !== null))
+      .bind(from, to, ...(userId === null ? [] : [userId]))
+      .all<Row>(),
+  );
   if (results.length > MAX_BUCKETS) throw tooMany();
   const byGroup = Map.groupBy(results, (row) => JSON.stringify(groups.map((group) => row[group])));
   return c.json({
@@ -48,15 +52,14 @@ export async function latency(c: AppContext): Promise<Response> {
   });
 }
 
-/** Bound to (from, to, user_id or NULL). */
-function sqlOf(groups: readonly Group[]): string {
+/** Bound to (from, to), and to one account if it is one's. */
+function sqlOf(groups: readonly Group[], own: boolean): string {
   const columns = [...groups.map((group) => `${COLUMNS[group]} AS "${group}"`), 'measure', 'up_to_ms'];
   const positions = columns.map((_, n) => n + 1).join(', ');
   return `
-    WITH RECURSIVE ${allAccounts('usage_latency_hourly')}
+    WITH RECURSIVE ${periods('usage_latency_hourly', 'hour')}
     SELECT ${columns.join(', ')}, sum(requests) AS requests
-      FROM accounts JOIN usage_latency_hourly ON user_id = accounts.id
-     WHERE hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR accounts.id = ?3)
+      FROM periods JOIN usage_latency_hourly ON hour = periods.at ${own ? 'AND user_id = ?3' : ''}
      GROUP BY ${positions}
      ORDER BY ${positions}
      LIMIT ${MAX_BUCKETS + 1}`;

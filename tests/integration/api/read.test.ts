@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { UsageQuery, usageSql } from '../../../api-worker/routes/usage-query.ts';
 import { ledgerStatements } from '../../../shared/ledger.ts';
 import { billedBy } from '../../../shared/pricing.ts';
 import type { UsageEvent } from '../../../shared/usage-event.ts';
@@ -37,6 +38,23 @@ const usage = async (query: string) => {
 };
 
 describe('GET /usage', () => {
+  it.each([
+    ['day', 'usage_rollups_daily', 2],
+    ['hour', 'usage_rollups_hourly', 3],
+  ])('by %s reads of many accounts only its own, a seek each period', async (group, rollup, rows) => {
+    const numbers = 'WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)';
+    const at = `(SELECT max(${group}) FROM ${rollup})`;
+    await env.DB.prepare(
+      `${numbers} INSERT INTO ${rollup} SELECT 'other-' || i, ${at}, 'k', 'm', 1, 0, 0, 0, 0, 0, 0, 0, 1, 0 FROM n`,
+    ).run();
+    const query = UsageQuery.parse({ start: '2026-11-01', end: '2026-12-01', group_by: group });
+    const asked = env.DB.prepare(usageSql(query)).bind(query.from, query.to, 'erin');
+    const { results, meta } = await asked.run();
+    expect(results).toHaveLength(rows);
+    expect(meta.rows_read).toBeLessThan(50);
+    await env.DB.prepare(`DELETE FROM ${rollup} WHERE user_id LIKE 'other-%'`).run();
+  });
+
   it('sums only the caller’s own account', async () => {
     const { body } = await usage('start=2026-11-01&end=2026-12-01');
     expect(body).toMatchObject({
