@@ -36,14 +36,20 @@ const VARS = {
   OPENROUTER_API_KEY: 'sk-or-v1-of-the-tests',
 };
 
-/**
- * Starts everything on free ports with an empty database and one account, `tester`.
- *
- * @param analytics whether they go to the simulated PostHog, rather than nowhere.
- */
+/** How a system is not like others. */
+interface Setting {
+  /** Whether they go to the simulated PostHog, rather than nowhere. */
+  analytics?: boolean;
+  /** Other configurations of the two workers, the API worker's first. */
+  configs?: readonly [string, string];
+  /** Variables of the consumer. */
+  consumerVars?: Record<string, string>;
+}
+
+/** Starts everything on free ports with an empty database and one account, `tester`. */
 export async function startSystem(
   vars: Record<string, string> = {},
-  { analytics = false }: { analytics?: boolean } = {},
+  { analytics = false, configs = ['./wrangler.api.toml', './wrangler.consumer.toml'], consumerVars = {} }: Setting = {},
 ): Promise<System> {
   const upstream = await startUpstream({ recordingsDir: RECORDINGS_DIR });
   const posthog: Record<string, string> = analytics
@@ -51,8 +57,8 @@ export async function startSystem(
     : {};
   const harness = createTestHarness({
     workers: [
-      { configPath: './wrangler.api.toml', vars: { ...VARS, UPSTREAM_BASE_URL: upstream.url, ...posthog, ...vars } },
-      { configPath: './wrangler.consumer.toml', vars: posthog },
+      { configPath: configs[0], vars: { ...VARS, UPSTREAM_BASE_URL: upstream.url, ...posthog, ...vars } },
+      { configPath: configs[1], vars: { ...posthog, ...consumerVars } },
     ],
   });
   const { url } = await harness.listen();
