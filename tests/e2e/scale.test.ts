@@ -137,6 +137,14 @@ async function billed(batches: number, accountOf: (n: number) => number): Promis
   return { counts, events: BATCH, bytes };
 }
 
+/** What is done every five minutes, some hours after the last request. */
+async function countAlerts(): Promise<Findings['alerts']> {
+  const rollups = await system.db.prepare('SELECT count(*) AS n FROM usage_rollups_hourly').first<number>('n');
+  await system.consumerCounts();
+  await system.cron('*/5 * * * *', Date.now() + DAY_MS);
+  return { counts: await system.consumerCounts(), rollups: rollups ?? 0 };
+}
+
 /** What retention does with what is in the ledger by now, for each request. */
 async function countRetention(): Promise<Counts> {
   const later = Date.now() + 40 * DAY_MS;
@@ -157,7 +165,15 @@ it('writes docs/scale.md: what requests take, counted, and what that costs', { t
   const busy = await billed(BATCHES, () => 0);
   const spread = await billed(BATCHES, (n) => n + 1);
   const requests = (await system.db.prepare('SELECT count(*) AS n FROM usage_logs').first<number>('n')) ?? 0;
-  const found: Findings = { kinds, single, busy, spread, retention: { counts: await countRetention(), requests } };
+  const alerts = await countAlerts();
+  const found: Findings = {
+    kinds,
+    single,
+    busy,
+    spread,
+    alerts,
+    retention: { counts: await countRetention(), requests },
+  };
   await expect(document(found)).toMatchFileSnapshot('../../docs/scale.md');
   await expect(picture(found)).toMatchFileSnapshot('../../docs/scale.svg');
 });

@@ -19,17 +19,19 @@ const OPERATIONS = [
 ] as const;
 
 const MONTH_HOURS = 730;
+const WEEK_HOURS = 168;
 /** A stream of ordinary length. */
 const STREAM_SECONDS = 10;
 
 /** docs/scale.md, of what was counted. */
 export function document(found: Findings): string {
-  const { kinds, single, busy, spread, retention } = found;
+  const { kinds, single, busy, spread, retention, alerts } = found;
   const stream = kinds.get('**stream**') ?? {};
   const total = (request: Counts, batch: BilledBatch) => sum(Object.values(dollars(inAll(request, batch))));
   const parts = Object.entries(dollars(inAll(stream, spread))).sort(([, a], [, b]) => b - a);
   const [dearest, second] = parts;
   const rollupBytes = spread.bytes - busy.bytes;
+  const alertReads = Math.round((alerts.counts.d1_rows_read ?? 0) / alerts.rollups) * WEEK_HOURS * 1_000;
   return `# What it costs, and where it ends
 
 Written and checked by \`tests/e2e/scale.test.ts\`, which runs both workers in workerd, with everything counted that they do to their bindings: rows are those that SQLite tells, queue operations are counted by message and size. What takes time is measured by the benchmarks, not here.
@@ -93,6 +95,7 @@ ${table(
 For what fills up the load is the average of a month, for what is busy a peak. The numbers hold for one database, one queue of each kind, one account. Further off:
 
 - **Rollups** are never thinned: an account, key and model that is used in an hour leaves ${Math.round(rollupBytes)} bytes, more with more latency buckets. A thousand of them, around the clock, are ${number((rollupBytes * 1000 * MONTH_HOURS) / 1e9)} GB a month: several databases share that as well.
+- **Alerts** read a week of hourly rollups every five minutes: with the same thousand ${alertReads.toLocaleString('en')} rows, ${usd((alertReads * MONTH_HOURS * 12 * PER_MILLION.d1_rows_read) / 1e6)} a month.
 - **Consumers**: up to ${LIMITS.queueConsumers} at once. Those of usage wait for D1; those of analytics for PostHog: at a second a batch ${(LIMITS.queueConsumers * 100).toLocaleString('en')} a second, more than a queue lets through.
 - **KV** takes one write a second a key. More than 60 isolates that refresh the same key each minute would pass that; a refused write is let go, and those isolates ask D1, once a minute each.
 - **Workers** have no limit of requests. A request makes few subrequests (the upstream's attempts, ${stream.do_requests} calls, ${stream.queue_messages} messages) of the 10,000 allowed, and waits for at most two upstreams of the six that may be waited for.

@@ -18,6 +18,8 @@ export interface Findings {
   spread: BilledBatch;
   /** Moving so many requests out of the ledger. */
   retention: { counts: Counts; requests: number };
+  /** Measuring the alerts with so many hourly rollups of the last week, and none of the last two hours. */
+  alerts: { counts: Counts; rollups: number };
 }
 
 /** What a request takes in all: of the consumer's batches, full ones, its share. */
