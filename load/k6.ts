@@ -99,7 +99,11 @@ export async function runK6(path: string, { script, consoleFile, summaryFile, en
     },
   );
   if (child.stdout) showSparsely(child.stdout);
+  // Asked so, k6 ends what is under way and sums up. Ctrl-C reaches it without us, and twice is at once.
+  const end = () => child.kill('SIGINT');
+  process.once('SIGTERM', end);
   const [code] = (await once(child, 'close')) as [number | null];
+  process.off('SIGTERM', end);
   if (code !== 0 && code !== THRESHOLDS_CROSSED) throw new Error(`k6 ended with ${code}.`);
   return code === 0;
 }

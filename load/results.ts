@@ -67,7 +67,8 @@ export function lastRecord(): RunRecord {
 
 /** What the scripts wrote of each request: a line `<request id> <status>`. */
 export function seenIn(load: string): Seen {
-  const lines = readFileSync(filesOf(load).consoleFile, 'utf8').split('\n').filter(Boolean);
+  const { consoleFile } = filesOf(load);
+  const lines = existsSync(consoleFile) ? readFileSync(consoleFile, 'utf8').split('\n').filter(Boolean) : [];
   const successes = lines.flatMap((line) => /^([\da-f-]{36}) 2\d\d$/.exec(line)?.[1] ?? []);
   return { successes: successes.toSorted(), remarks: lines.filter((line) => !/^[\da-f-]{36} \d+$/.test(line)) };
 }

@@ -27,7 +27,7 @@ ${Object.entries(SCENARIOS)
   .map(([name, what]) => `  ${name.padEnd(12)}${what}`)
   .join('\n')}
 
-Without BASE_URL it starts both workers and the simulated OpenRouter on this machine, and stops them in the end. The exit code is 1 if a threshold was crossed, or if the ledger lacks anything or has anything twice.
+Without BASE_URL it starts both workers and the simulated OpenRouter on this machine, and stops them in the end. The exit code is 1 if a threshold was crossed, or if the ledger lacks anything, has anything twice, or cannot be read.
 
   --env NAME       whose D1 is read, if BASE_URL is a deployed system: staging if not said otherwise
   --no-audit       the ledger is not looked at; npm run load:audit does that later
@@ -59,6 +59,7 @@ async function main(args: readonly string[]): Promise<void> {
   console.log('starting both workers and the simulator');
   const { system, env, stop } = await startLoaded();
   try {
+    if (interrupted) return;
     await load(program, asked, env, { stateDir: system.stateDir });
     keepLedger(asked.load, system.stateDir);
   } finally {
@@ -80,8 +81,8 @@ async function load(program: string, asked: Asked, env: Record<string, string>, 
   const script = `load/scenarios/${load}.ts`;
   const held = await runK6(program, { script, ...files, env: { ...env, LOG_REQUESTS: '1' } }).finally(() => tell(load));
   const { requests, failedRate, addedP95Ms } = summaryOf(load);
-  const findings = asked.audit ? await auditRun(record) : null;
-  if (!held || (findings && !findings.clean)) process.exitCode = 1;
+  const findings = asked.audit ? await auditRun(record).catch(notAudited) : null;
+  if (!held || (asked.audit && !findings?.clean)) process.exitCode = 1;
   console.log(
     JSON.stringify({
       load,
@@ -92,6 +93,11 @@ async function load(program: string, asked: Asked, env: Record<string, string>, 
       ledger_doubled: findings?.doubled.length ?? null,
     }),
   );
+}
+
+function notAudited({ message }: Error): null {
+  console.error(`The ledger could not be read: ${message}\nnpm run load:audit looks again.`);
+  return null;
 }
 
 /** What the scripts remarked, such as why requests failed. */
@@ -136,8 +142,13 @@ function parsed(args: readonly string[]) {
   }
 }
 
-// Ctrl-C ends k6 and the system by itself; what is then to be cleaned up is cleaned up first.
-process.on('SIGINT', () => {
+let interrupted = false;
+
+/** What was started is stopped first, and what was found so far is told. */
+function interrupt(): void {
+  interrupted = true;
   process.exitCode = 1;
-});
+}
+
+process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
 await run('npm run load', main);

@@ -18,5 +18,6 @@ export function wrangler(args: readonly string[]): string {
   });
   if (status === 0) return stdout;
   const output = stripVTControlCharacters(`${stderr}\n${stdout}`);
-  throw new Error(/\[ERROR\]\s*(.+)/.exec(output)?.[1] ?? `wrangler ended with ${status}`);
+  const [, told, asJson] = /\[ERROR\]\s*(.+)|"text": "(.+)"/.exec(output) ?? [];
+  throw new Error(told ?? asJson ?? `wrangler ended with ${status}`);
 }

@@ -1,5 +1,5 @@
 import { optionsOf } from './lib/options.ts';
-import { asPeopleDo } from './lib/people.ts';
+import { askAndRead } from './lib/people.ts';
 import { SHORT } from './lib/target.ts';
 
 export { setup } from './lib/gateway.ts';
@@ -26,4 +26,4 @@ export const options = optionsOf(
   250,
 );
 
-export default asPeopleDo;
+export default askAndRead;

@@ -1,7 +1,7 @@
 import { sleep } from 'k6';
 import { streamedChat, type Target } from './lib/gateway.ts';
 import { addedBelow, optionsOf } from './lib/options.ts';
-import { between, ownKey } from './lib/people.ts';
+import { between, comeWithin, ownKey } from './lib/people.ts';
 import { SHORT } from './lib/target.ts';
 
 export { setup } from './lib/gateway.ts';
@@ -14,6 +14,7 @@ export const options = optionsOf(
 );
 
 export default function stream(target: Target): void {
+  comeWithin(3_000);
   streamedChat(target, ownKey(), { chunks: SHORT ? 50 : 100, ttft_ms: between(200, 400), gap_ms: 20 });
   sleep(between(500, 1_500) / 1000);
 }
