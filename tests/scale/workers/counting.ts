@@ -140,6 +140,9 @@ export function countFetches(): void {
   };
 }
 
+/** A table in which Miniflare alone writes down an object's name. */
+const OF_MINIFLARE = '__miniflare_do_name';
+
 /** Whose rows are known once they are taken. */
 const cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];
 let watched = false;
@@ -156,7 +159,7 @@ export function countedStorage(state: DurableObjectState): DurableObjectState {
   const { exec } = sql;
   sql.exec = function (this: SqlStorage, ...args: Parameters<SqlStorage['exec']>) {
     const cursor = exec.apply(this, args);
-    cursors.push(cursor);
+    if (!args[0].includes(OF_MINIFLARE)) cursors.push(cursor);
     return cursor;
   } as SqlStorage['exec'];
   counting(Object.getPrototypeOf(storage.kv), {
