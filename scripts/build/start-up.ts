@@ -65,21 +65,31 @@ export async function startUps(paths: readonly string[]): Promise<Map<string, St
     return (await answer.json()) as number;
   };
   try {
-    const programs = await Promise.all(paths.map(async (path) => [path, await readFile(path, 'utf8')] as const));
-    const times = new Map(paths.map((path) => [path, [] as number[]]));
+    const programs = await Promise.all(
+      paths.map(async (path) => ({
+        path,
+        text: await readFile(path, 'utf8'),
+        times: [] as number[],
+        bare: [] as number[],
+      })),
+    );
     for (let n = 0; n < TRIES; n += 1) {
-      for (const [path, program] of programs) {
-        const nothing = await time(`/*${' '.repeat(program.length)}*/`);
-        times.get(path)?.push((await time(program)) - nothing);
+      for (const { text, times, bare } of programs) {
+        bare.push(await time(`/*${' '.repeat(text.length)}*/`));
+        times.push(await time(text));
       }
     }
-    return new Map([...times].map(([path, list]) => [path, summed(list)]));
+    return new Map(
+      programs.map(({ path, times, bare }) => [
+        path,
+        { median: median(times) - median(bare), least: Math.min(...times) - Math.min(...bare) },
+      ]),
+    );
   } finally {
     await workerd.dispose();
   }
 }
 
-function summed(times: readonly number[]): StartUp {
-  const sorted = times.toSorted((a, b) => a - b);
-  return { median: sorted[Math.floor(sorted.length / 2)] ?? Number.NaN, least: sorted[0] ?? Number.NaN };
+function median(times: readonly number[]): number {
+  return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
 }
