@@ -1,8 +1,7 @@
 import * as z from 'zod';
+import { PackedText } from './packed-text.ts';
 import { UsageEvent } from './usage-event.ts';
 
-/** A text, gzipped, in base64. */
-const packed = z.base64();
 /** Why content is not here: analytics were off; its message was a dead letter. Null: it is, or for another reason. */
 const omitted = z.enum(['off', 'dead_letter']).nullable().default(null);
 
@@ -19,9 +18,9 @@ export const AnalyticsEvent = UsageEvent.extend({
   /** Whether content was left out because the request, its key or the operator wants it so. */
   private: z.boolean().default(false),
   /** The request's JSON; null: left out, for privacy, for its size, or as input_omitted says. */
-  input: packed.nullable().default(null),
+  input: PackedText.nullable().default(null),
   /** What the client was sent, JSON or an event stream; null: left out, or there was none. */
-  output: packed.nullable().default(null),
+  output: PackedText.nullable().default(null),
   /** Their lengths before packing, characters; they are told in any case. */
   input_length: z.int().nonnegative().default(0),
   output_length: z.int().nonnegative().default(0),

@@ -1,6 +1,6 @@
 import { createOpenAI } from '@ai-sdk/openai';
 import type { LanguageModel } from 'ai';
-import { meter } from '../metering/usage.ts';
+import { meterTranscript } from '../metering/usage.ts';
 import type { Answer } from '../upstream/attempt.ts';
 import type { Candidate } from '../upstream/candidates.ts';
 import { failover, type UpstreamRequest } from '../upstream/failover.ts';
@@ -66,7 +66,8 @@ export class UpstreamSteps {
     const { streamed } = this.#upstream;
     let spent = 0;
     for (const { record } of this.#answers) {
-      const cost = meter((await record.transcript)?.text ?? '', streamed).fields.cost_nano_usd;
+      const transcript = await record.transcript;
+      const cost = transcript ? meterTranscript(transcript, streamed).fields.cost_nano_usd : null;
       if (cost !== null) record.boundNanoUsd = Math.min(cost, record.boundNanoUsd);
       spent += cost ?? 0;
     }

@@ -1,4 +1,5 @@
 import type { AnalyticsEvent } from '../../shared/analytics-event.ts';
+import { packText } from '../../shared/packed-text.ts';
 import type { UsageEvent } from '../../shared/usage-event.ts';
 import type { Env } from '../env.ts';
 
@@ -6,6 +7,8 @@ import type { Env } from '../env.ts';
 const CONTENT_MAX_CHARS = 96 * 1024;
 /** Longer texts do not get that small; packing them would only cost time. */
 const PACKED_MAX_CHARS = 2 * 1024 * 1024;
+/** Of each of the two, so that a message rarely counts as more than one: those are billed by 64 KB. */
+const AS_IT_IS_MAX_CHARS = 8 * 1024;
 
 /** How a request was asked for. */
 export interface Asked {
@@ -55,14 +58,5 @@ function fitting(input: string | null, output: string | null): Pick<AnalyticsEve
 }
 
 async function pack(text: string | null): Promise<string | null> {
-  if (text === null || text.length > PACKED_MAX_CHARS) return null;
-  const zipped = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'));
-  return toBase64(new Uint8Array(await new Response(zipped).arrayBuffer()));
-}
-
-function toBase64(bytes: Uint8Array): string {
-  let binary = '';
-  // As many as a call takes as arguments, by far.
-  for (let at = 0; at < bytes.length; at += 8192) binary += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  return btoa(binary);
+  return text === null || text.length > PACKED_MAX_CHARS ? null : packText(text, AS_IT_IS_MAX_CHARS);
 }

@@ -4,7 +4,7 @@ import type { Env } from '../env.ts';
 import { generationOf } from '../upstream/generation.ts';
 import type { AttemptRecord } from '../upstream/journal.ts';
 import { estimateTokens, type Prompt } from './estimate.ts';
-import { type MeteredUsage, meter, UNKNOWN_USAGE } from './usage.ts';
+import { type MeteredUsage, meterTranscript, UNKNOWN_USAGE } from './usage.ts';
 
 type Fields = MeteredUsage['fields'];
 
@@ -85,9 +85,9 @@ function unpricedOf({ record, fields }: MeteredAttempt, { images }: Prompt): Unp
 
 /** Null: it cost nothing. */
 async function meterAttempt(env: Env, record: AttemptRecord, prompt: Prompt): Promise<MeteredAttempt | null> {
-  const transcript = (await record.transcript)?.text ?? '';
+  const transcript = await record.transcript;
   const streamed = record.contentType?.includes('text/event-stream') ?? false;
-  const { fields } = meter(transcript, streamed);
+  const fields = transcript ? meterTranscript(transcript, streamed).fields : UNKNOWN_USAGE;
   const told = {
     ...fields,
     model: fields.model || record.model,
@@ -98,7 +98,10 @@ async function meterAttempt(env: Env, record: AttemptRecord, prompt: Prompt): Pr
   const generation = await generationOf(env, record, told.generation_id);
   if (!generation) {
     if (told.usage_source === 'provider') return { record, fields: told };
-    return { record, fields: { ...told, ...estimateTokens(prompt, transcript, streamed), usage_source: 'estimated' } };
+    return {
+      record,
+      fields: { ...told, ...estimateTokens(prompt, transcript?.text ?? '', streamed), usage_source: 'estimated' },
+    };
   }
   return {
     record,

@@ -12,8 +12,6 @@ export interface Transcript {
   text: string;
   /** Whether bytes were left out between head and tail. */
   truncated: boolean;
-  /** Whether the upstream ended by itself, rather than died or was aborted. */
-  ended: boolean;
 }
 
 /** A transcript in the making. */
@@ -24,27 +22,41 @@ export interface Collecting {
   lastEventAt(): number;
 }
 
+/** What was read of a body that is not read on. */
+export function transcriptOf(read: readonly Uint8Array[]): Transcript {
+  const kept = new HeadAndTail();
+  for (const bytes of read) kept.add(bytes);
+  return kept.text();
+}
+
 /**
  * Gathers a body to its end, in bounded memory. It is the branch of a tee, in which the runtime keeps
  * what comes while we do not look: one read takes all of it, and what came before a failure is not lost.
  *
+ * @param read what was read of the body before the tee.
  * @param hurry settles when the end must be known at once rather than at the next look.
  */
-export function collect(body: ReadableStream<Uint8Array>, hurry: Promise<unknown>): Collecting {
+export function collect(
+  read: readonly Uint8Array[],
+  body: ReadableStream<Uint8Array>,
+  hurry: Promise<unknown>,
+): Collecting {
   let lastEventAt = Date.now();
-  const transcript = gather(body, hurry, (bytes) => {
+  const transcript = gather(read, body, hurry, (bytes) => {
     if (bytes.includes(QUOTE)) lastEventAt = Date.now();
   });
   return { transcript, lastEventAt: () => lastEventAt };
 }
 
 async function gather(
+  read: readonly Uint8Array[],
   body: ReadableStream<Uint8Array>,
   hurry: Promise<unknown>,
   onBytes: (bytes: Uint8Array) => void,
 ): Promise<Transcript> {
   const reader = body.getReader({ mode: 'byob' });
   const kept = new HeadAndTail();
+  for (const bytes of read) kept.add(bytes);
   let hurried = false;
   const hurrying = hurry.then(() => {
     hurried = true;
@@ -56,11 +68,11 @@ async function gather(
         kept.add(value);
         onBytes(value);
       }
-      if (done) return { ...kept.text(), ended: true };
+      if (done) return kept.text();
       if (!hurried && value.byteLength < READ_BYTES) await Promise.race([scheduler.wait(LOOK_EVERY_MS), hurrying]);
     }
   } catch {
-    return { ...kept.text(), ended: false };
+    return kept.text();
   }
 }
 
@@ -88,7 +100,7 @@ class HeadAndTail {
     }
   }
 
-  text(): Pick<Transcript, 'text' | 'truncated'> {
+  text(): Transcript {
     const truncated = this.#truncated;
     const text = truncated ? `${decode(this.#head)}\n\n${decode(this.#tail)}` : decode([...this.#head, ...this.#tail]);
     return { text, truncated };

@@ -1,6 +1,6 @@
-import * as z from 'zod';
 import { usdToNano } from '../../shared/money.ts';
 import type { UsageEvent } from '../../shared/usage-event.ts';
+import type { Transcript } from './transcript.ts';
 
 /** What a transcript says of itself. */
 export interface MeteredUsage {
@@ -45,60 +45,40 @@ const TOOL_CALL = /^(?:function|custom_tool|computer|local_shell|shell|apply_pat
 
 /** Usage comes with the last events; a stream that was cut has none, and is not searched to its start. */
 const EVENTS_SEARCHED = 64;
-
-const text = z.string().max(512).nullable().catch(null).default(null);
-const count = z.int().nonnegative().nullable().catch(null).default(null);
-
-/** Chat completions name them one way, Responses another; of embeddings there is no output. */
-const Usage = z.object({
-  prompt_tokens: count,
-  completion_tokens: count,
-  input_tokens: count,
-  output_tokens: count,
-  total_tokens: count,
-  prompt_tokens_details: details(),
-  completion_tokens_details: details(),
-  input_tokens_details: details(),
-  output_tokens_details: details(),
-  cost: z.number().nullable().catch(null).default(null),
-});
-
-function details() {
-  return z
-    .object({ cached_tokens: count, cache_write_tokens: count, reasoning_tokens: count })
-    .nullable()
-    .catch(null)
-    .default(null);
-}
-
-const member = { id: text, model: text, usage: Usage.nullable().catch(null).default(null) };
-
-/** A Responses answer, or what its events say of it. */
-const Answered = z.object({
-  ...member,
-  status: text,
-  incomplete_details: z.object({ reason: text }).nullable().catch(null).default(null),
-  output: z
-    .array(z.object({ type: text }))
-    .catch([])
-    .default([]),
-});
+/** Names and ids are shorter. */
+const TEXT_MAX_CHARS = 512;
 
 /** What we read of a chunk, an event or an answer; providers differ, so that a field that is off is absent. */
-const Part = z.object({
-  ...member,
-  ...Answered.shape,
-  type: text,
-  provider: text,
-  error: z.unknown().optional(),
-  choices: z
-    .array(z.object({ finish_reason: text }))
-    .catch([])
-    .default([]),
-  /** In events of a Responses stream. */
-  response: Answered.extend({ error: z.unknown().optional() }).nullable().catch(null).default(null),
-});
-type Part = z.infer<typeof Part>;
+interface Part {
+  id: string | null;
+  model: string | null;
+  provider: string | null;
+  type: string | null;
+  error: unknown;
+  finish: string | null;
+  usage: Usage | null;
+}
+
+/** Chat completions name them one way, Responses another; of embeddings there is no output. */
+interface Usage {
+  input: number | null;
+  output: number | null;
+  total: number | null;
+  cached: number | null;
+  cacheWrite: number | null;
+  reasoning: number | null;
+  cost: number | null;
+}
+
+/** Of transcripts that were read: relay and meter both ask. */
+const METERED = new WeakMap<Transcript, MeteredUsage>();
+
+/** What a transcript's end tells, see {@link meter}; read once. */
+export function meterTranscript(transcript: Transcript, streamed: boolean): MeteredUsage {
+  const known = METERED.get(transcript) ?? meter(transcript.text, streamed);
+  METERED.set(transcript, known);
+  return known;
+}
 
 /**
  * Reads the end of a transcript: the last usage, wherever it sits (facts differ by date and
@@ -116,7 +96,7 @@ export function meter(transcript: string, streamed: boolean): MeteredUsage {
     last ??= part;
     if (part.usage) counted ??= part;
     if (part.error || part.type === 'error') failed = true;
-    finish ??= finishOf(part);
+    finish ??= part.finish;
     searched += 1;
     if (mayHaveFailed && !failed) continue;
     if ((counted && finish !== null) || searched >= EVENTS_SEARCHED) break;
@@ -126,18 +106,20 @@ export function meter(transcript: string, streamed: boolean): MeteredUsage {
 }
 
 /** An answer's finish in the words of chat completions; null: it does not say, or goes on. */
-function finishOf({ choices, status, incomplete_details, output }: Part): string | null {
-  switch (status) {
+function finishOf(answer: Members): string | null {
+  switch (answer.status) {
     case 'completed':
-      return output.some(({ type }) => type !== null && TOOL_CALL.test(type)) ? 'tool_calls' : 'stop';
+      return listOf(answer.output).some((item) => TOOL_CALL.test(textOf(item.type) ?? '')) ? 'tool_calls' : 'stop';
     case 'incomplete':
-      return incomplete_details?.reason === 'content_filter' ? 'content_filter' : 'length';
+      return membersOf(answer.incomplete_details)?.reason === 'content_filter' ? 'content_filter' : 'length';
     case 'failed':
       return 'error';
     case 'cancelled':
       return 'cancelled';
-    default:
-      return choices.findLast((choice) => choice.finish_reason !== null)?.finish_reason ?? null;
+    default: {
+      const finished = listOf(answer.choices).findLast((choice) => textOf(choice.finish_reason) !== null);
+      return textOf(finished?.finish_reason);
+    }
   }
 }
 
@@ -147,17 +129,14 @@ function origin(part: Part | undefined): Pick<UsageEvent, 'model' | 'provider' |
 
 function tokens(part: Part | undefined) {
   const usage = part?.usage;
-  const input = usage?.prompt_tokens_details ?? usage?.input_tokens_details;
-  const output = usage?.completion_tokens_details ?? usage?.output_tokens_details;
-  const inputTokens = usage?.prompt_tokens ?? usage?.input_tokens ?? null;
   // Embeddings name no output: all their tokens are the prompt's.
-  const none = inputTokens !== null && usage?.total_tokens === inputTokens ? 0 : null;
+  const none = usage && usage.input !== null && usage.total === usage.input ? 0 : null;
   return {
-    input_tokens: inputTokens,
-    output_tokens: usage?.completion_tokens ?? usage?.output_tokens ?? none,
-    cached_tokens: input?.cached_tokens ?? null,
-    cache_write_tokens: input?.cache_write_tokens ?? null,
-    reasoning_tokens: output?.reasoning_tokens ?? null,
+    input_tokens: usage?.input ?? null,
+    output_tokens: usage?.output ?? none,
+    cached_tokens: usage?.cached ?? null,
+    cache_write_tokens: usage?.cacheWrite ?? null,
+    reasoning_tokens: usage?.reasoning ?? null,
     cost_nano_usd: usage?.cost == null ? null : usdToNano(usage.cost),
     usage_source: usage ? ('provider' as const) : ('unknown' as const),
   };
@@ -165,9 +144,12 @@ function tokens(part: Part | undefined) {
 
 /** The events of a stream from the last one back; those that are not JSON are passed over. */
 function* eventParts(transcript: string): Generator<Part> {
+  // Looked for once: each look for what is not there is one through all of it.
+  const hasReturns = transcript.includes('\r');
   let end = transcript.length;
   while (end > 0) {
-    const start = Math.max(transcript.lastIndexOf('\n', end - 1), transcript.lastIndexOf('\r', end - 1)) + 1;
+    const newline = transcript.lastIndexOf('\n', end - 1);
+    const start = Math.max(newline, hasReturns ? transcript.lastIndexOf('\r', end - 1) : -1) + 1;
     const line = transcript.slice(start, end);
     end = start - 1;
     if (!line.startsWith('data:')) continue;
@@ -197,10 +179,57 @@ function usageIn(json: string): string {
 }
 
 function parsePart(json: string): Part | null {
+  let told: Members | null;
   try {
-    const part = Part.safeParse(JSON.parse(json)).data;
-    return part ? { ...part, ...part.response, type: part.type } : null;
+    told = membersOf(JSON.parse(json));
   } catch {
     return null;
   }
+  if (!told) return null;
+  // In events of a Responses stream the answer is a member.
+  const answer = membersOf(told.response) ?? told;
+  return {
+    id: textOf(answer.id),
+    model: textOf(answer.model),
+    provider: textOf(told.provider),
+    type: textOf(told.type),
+    error: answer.error ?? told.error,
+    finish: finishOf(answer),
+    usage: usageOf(answer.usage),
+  };
+}
+
+function usageOf(value: unknown): Usage | null {
+  const usage = membersOf(value);
+  if (!usage) return null;
+  const input = membersOf(usage.prompt_tokens_details) ?? membersOf(usage.input_tokens_details);
+  const output = membersOf(usage.completion_tokens_details) ?? membersOf(usage.output_tokens_details);
+  return {
+    input: countOf(usage.prompt_tokens) ?? countOf(usage.input_tokens),
+    output: countOf(usage.completion_tokens) ?? countOf(usage.output_tokens),
+    total: countOf(usage.total_tokens),
+    cached: countOf(input?.cached_tokens),
+    cacheWrite: countOf(input?.cache_write_tokens),
+    reasoning: countOf(output?.reasoning_tokens),
+    cost: typeof usage.cost === 'number' ? usage.cost : null,
+  };
+}
+
+type Members = Record<string, unknown>;
+
+function membersOf(value: unknown): Members | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Members) : null;
+}
+
+/** The objects of a list. */
+function listOf(value: unknown): Members[] {
+  return Array.isArray(value) ? value.filter((item) => membersOf(item) !== null) : [];
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' && value.length <= TEXT_MAX_CHARS ? value : null;
+}
+
+function countOf(value: unknown): number | null {
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : null;
 }

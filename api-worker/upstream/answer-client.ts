@@ -6,7 +6,7 @@ import { failover, type UpstreamRequest } from './failover.ts';
 import { AttemptFailure } from './failure.ts';
 import type { Journal } from './journal.ts';
 import { keepAlive, orLater, whileWaiting } from './keep-alive.ts';
-import { type RelayEnd, relay, write } from './relay.ts';
+import { endOfWhole, type RelayEnd, relay, write } from './relay.ts';
 import { type Resume, relayResumable } from './resume.ts';
 import { headerSafe } from './sse.ts';
 import { errorEvent } from './stream-errors.ts';
@@ -50,18 +50,22 @@ export async function answerClient(request: ClientRequest): Promise<ClientAnswer
   const { streamed, journal } = request;
   const answering = failover(request);
   const soon = streamed ? await orLater(answering, request.policy.commitAfterMs) : { result: await answering };
-  const { readable, writable } = new IdentityTransformStream();
   if (!soon) {
+    const { readable, writable } = new IdentityTransformStream();
     const ending = relayLate(answering, writable, request);
     return { response: new Response(readable, { headers: streamHeaders('text/event-stream') }), ending };
   }
   const { result: answer } = soon;
-  const ending = relayAnswer(answer, writable, request);
   const headers = {
     ...(streamed ? streamHeaders(answer.contentType) : { 'content-type': answer.contentType }),
     'x-gateway-model': headerSafe(answer.record.model),
     'x-gateway-attempts': String(journal.attempts.length),
   };
+  if (!streamed && answer.rest === null) {
+    return { response: new Response(answer.head, { headers }), ending: endingOf(answer, endOfWhole(answer), request) };
+  }
+  const { readable, writable } = new IdentityTransformStream();
+  const ending = relayAnswer(answer, writable, request);
   return { response: new Response(readable, { headers }), ending };
 }
 
@@ -71,13 +75,18 @@ export function streamHeaders(contentType: string): Record<string, string> {
   return { 'content-type': contentType, 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' };
 }
 
-async function relayAnswer(
+function relayAnswer(answer: Answer, writable: WritableStream<Uint8Array>, request: ClientRequest): Promise<Ending> {
+  const { streamed, resume } = request;
+  const relaying = streamed && resume ? relayResumable(answer, writable, resume) : relay(answer, writable, streamed);
+  return endingOf(answer, relaying, request);
+}
+
+async function endingOf(
   answer: Answer,
-  writable: WritableStream<Uint8Array>,
-  { streamed, resume, circuits, representative, journal, signal }: ClientRequest,
+  relaying: Promise<RelayEnd>,
+  { circuits, representative, journal, signal }: ClientRequest,
 ): Promise<Ending> {
-  const ended =
-    streamed && resume ? await relayResumable(answer, writable, resume) : await relay(answer, writable, streamed);
+  const ended = await relaying;
   const end = cutByUs(signal, journal) ? 'client_left' : ended;
   for (const { failure, model } of representative ? journal.attempts : []) {
     if (failure?.kind === 'died') circuits.report(model, failure);

@@ -1,10 +1,10 @@
 import type { Env } from '../env.ts';
-import { collect } from '../metering/transcript.ts';
+import { collect, type Transcript, transcriptOf } from '../metering/transcript.ts';
 import { within } from '../within.ts';
 import { type Caller, endpoint } from './endpoint.ts';
 import { AttemptFailure, refusal } from './failure.ts';
 import type { AttemptRecord } from './journal.ts';
-import { peek } from './peek.ts';
+import { concat, peek } from './peek.ts';
 import type { Policy } from './policy.ts';
 
 /** One upstream call that began to answer. Nothing of it has been sent to the client. */
@@ -58,16 +58,32 @@ export async function attempt(call: UpstreamCall): Promise<Answer> {
     if (!response.ok) throw await refused(response, limit(ERROR_BODY_MS));
     if (!response.body) throw new AttemptFailure('empty');
     const contentType = response.headers.get('content-type') ?? 'application/json';
-    const [client, meter] = response.body.tee();
-    const { transcript, lastEventAt } = collect(meter, finished.promise);
-    Object.assign(record, { contentType, transcript, generationId: response.headers.get('x-generation-id') });
-    const { bytes, ended } = await inTime(limit(policy.firstEventTimeoutMs), end, peek(client, contentType));
-    endWhenSilent(policy.silenceTimeoutMs, lastEventAt, end, transcript);
+    const transcript = Promise.withResolvers<Transcript>();
+    Object.assign(record, {
+      contentType,
+      transcript: transcript.promise,
+      generationId: response.headers.get('x-generation-id'),
+    });
+    const read: Uint8Array[] = [];
+    let rest: Answer['rest'] = null;
+    try {
+      const ended = await inTime(limit(policy.firstEventTimeoutMs), end, peek(response.body, contentType, read));
+      if (!ended) {
+        const [client, meter] = response.body.tee();
+        rest = client;
+        const collecting = collect(read, meter, finished.promise);
+        transcript.resolve(collecting.transcript);
+        endWhenSilent(policy.silenceTimeoutMs, collecting.lastEventAt, end, collecting.transcript);
+      }
+    } finally {
+      // Of a body that goes on, this comes too late to count.
+      transcript.resolve(transcriptOf(read));
+    }
     return {
       record,
       contentType,
-      head: bytes,
-      rest: ended ? null : client,
+      head: concat(read),
+      rest,
       firstEventAt: Date.now(),
       finish: finished.resolve,
       abort: end,

@@ -4,25 +4,24 @@ import { DONE, dataOf, wholeEvents } from './sse.ts';
 /** A JSON body up to this size is seen whole before it is sent on, so that an error under a 200 is one. */
 const JSON_PEEK_BYTES = 256 * 1024;
 
-/** What was read of a body to judge it, and whether that was all. */
-export interface Peeked {
-  bytes: Uint8Array;
-  ended: boolean;
-}
-
 type Judgement = 'more' | 'good' | AttemptFailure;
 
 /**
  * Reads a body until its first event (of a stream) or its JSON is whole, and lets go of it. The only
  * place on the way of an answer where JavaScript sees a chunk.
  *
+ * @param chunks takes in what is read, whatever comes of it.
+ * @returns whether that was all of the body.
  * @throws AttemptFailure when what came first is an error, nothing, or a broken connection.
  */
-export async function peek(body: ReadableStream<Uint8Array>, contentType: string): Promise<Peeked> {
+export async function peek(
+  body: ReadableStream<Uint8Array>,
+  contentType: string,
+  chunks: Uint8Array[],
+): Promise<boolean> {
   const judge = contentType.includes('text/event-stream') ? judgeEvents : judgeJson;
   const reader = body.getReader();
   const decoder = new TextDecoder();
-  const chunks: Uint8Array[] = [];
   let text = '';
   try {
     for (;;) {
@@ -33,7 +32,7 @@ export async function peek(body: ReadableStream<Uint8Array>, contentType: string
       }
       const judgement = judge(text, done);
       if (judgement instanceof AttemptFailure) throw judgement;
-      if (judgement === 'good') return { bytes: concat(chunks), ended: done };
+      if (judgement === 'good') return done;
     }
   } catch (error) {
     throw error instanceof AttemptFailure ? error : new AttemptFailure('network', { cause: error });
@@ -103,7 +102,8 @@ function parse(json: string): Told | null | AttemptFailure {
   }
 }
 
-function concat(chunks: readonly Uint8Array[]): Uint8Array {
+/** Chunks as one. */
+export function concat(chunks: readonly Uint8Array[]): Uint8Array {
   const [first] = chunks;
   if (chunks.length === 1 && first) return first;
   const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.byteLength, 0));

@@ -1,4 +1,5 @@
-import { meter } from '../metering/usage.ts';
+import type { Transcript } from '../metering/transcript.ts';
+import { meterTranscript } from '../metering/usage.ts';
 import type { Answer } from './attempt.ts';
 import { AttemptFailure } from './failure.ts';
 import { DONE, dataOf, jsonOf, wholeEvents } from './sse.ts';
@@ -30,10 +31,10 @@ export async function relay(
   if (!(await write(writable, answer.head))) return clientLeft(answer);
   const piped = await pipe(answer.rest, writable);
   answer.finish();
-  const transcript = (await answer.record.transcript)?.text ?? '';
-  if (piped && endsWhole(transcript, streamed)) {
-    const { failed } = meter(transcript, streamed);
-    if (failed && streamed && mayBeOverlooked(transcript)) return tellOfDeath(answer, writable);
+  const transcript = await answer.record.transcript;
+  if (piped && transcript && endsWhole(transcript, streamed)) {
+    const { failed } = meterTranscript(transcript, streamed);
+    if (failed && streamed && mayBeOverlooked(transcript.text)) return tellOfDeath(answer, writable);
     // An error in the midst was the upstream's to tell, and the client has it.
     await writable.close().catch(() => undefined);
     return failed ? upstreamDied(answer) : 'complete';
@@ -45,6 +46,14 @@ export async function relay(
     return left ? clientLeft(answer) : upstreamDied(answer);
   }
   return tellOfDeath(answer, writable);
+}
+
+/** How an answer ends that had come whole before any of it was sent. Never rejects. */
+export async function endOfWhole(answer: Answer): Promise<RelayEnd> {
+  answer.record.relayed = true;
+  answer.finish();
+  const transcript = await answer.record.transcript;
+  return transcript && meterTranscript(transcript, false).failed ? upstreamDied(answer) : 'complete';
 }
 
 /**
@@ -103,10 +112,11 @@ export async function write(writable: WritableStream<Uint8Array>, bytes: Uint8Ar
  * Whether an answer that ended by itself is whole. Of a stream, a missing `[DONE]` alone is no fault,
  * some providers never send it; but then a finish or usage must have come, and the last event not be cut.
  */
-function endsWhole(transcript: string, streamed: boolean): boolean {
-  if (!streamed) return /[}\]]\s*$/.test(transcript.slice(-64));
-  const last = dataOf(transcript.slice(transcript.lastIndexOf('\ndata:') + 1).trim());
+function endsWhole(transcript: Transcript, streamed: boolean): boolean {
+  const { text } = transcript;
+  if (!streamed) return /[}\]]\s*$/.test(text.slice(-64));
+  const last = dataOf(text.slice(text.lastIndexOf('\ndata:') + 1).trim());
   if (last === DONE) return true;
-  const { finish_reason, usage_source } = meter(transcript, true).fields;
+  const { finish_reason, usage_source } = meterTranscript(transcript, true).fields;
   return jsonOf(last) !== null && (finish_reason !== null || usage_source === 'provider');
 }

@@ -1,9 +1,9 @@
 import { createParser } from 'eventsource-parser';
+import { TooLong } from '../../shared/packed-text.ts';
 import { isObject } from './is-object.ts';
 import type { Choice } from './said.ts';
 import { SaidChoices } from './said-choices.ts';
 import { SaidResponse } from './said-responses.ts';
-import { TooLong } from './unpack.ts';
 
 /**
  * What was answered, as `$ai_output_choices`, from an answer's JSON or its event stream. Of a stream that was

@@ -1,8 +1,8 @@
 import type { AnalyticsEvent } from '../../shared/analytics-event.ts';
+import { TooLong, unpackText } from '../../shared/packed-text.ts';
 import { answered } from './answered.ts';
 import { asked } from './asked.ts';
 import { isEmbedding } from './is-embedding.ts';
-import { TooLong, unpack } from './unpack.ts';
 
 /**
  * Why content is not there though its length is: nobody may see it; it is too long for a message or an event;
@@ -32,10 +32,10 @@ const CONTENT_MAX_BYTES = 800_000;
 export async function contentOf(event: AnalyticsEvent): Promise<Content> {
   if (event.private) return without(event, 'private');
   const input = await read(event.input, absent(event, 'input'), async (packed) =>
-    asked(JSON.parse(await unpack(packed, JSON_MAX_BYTES))),
+    asked(JSON.parse(await unpackText(packed, JSON_MAX_BYTES))),
   );
   const output = await read(isEmbedding(event) ? null : event.output, absent(event, 'output'), async (packed) => ({
-    $ai_output_choices: answered(await unpack(packed, STREAM_MAX_BYTES), JSON_MAX_BYTES),
+    $ai_output_choices: answered(await unpackText(packed, STREAM_MAX_BYTES), JSON_MAX_BYTES),
   }));
   const [first, second] = input.bytes < output.bytes ? [input, output] : [output, input];
   if (first.bytes + second.bytes > CONTENT_MAX_BYTES) leaveOut(second);

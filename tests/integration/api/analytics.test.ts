@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
 import { AnalyticsEvent } from '../../../shared/analytics-event.ts';
+import { unpackText } from '../../../shared/packed-text.ts';
 import { applySchema, createKey, env, errorOf, HELLO, post } from './support.ts';
 
 const events: unknown[] = [];
@@ -31,11 +32,7 @@ async function told(
   return { answer, event, json: JSON.stringify(events.at(-1)) };
 }
 
-async function unpack(packed: string | null): Promise<string | null> {
-  if (packed === null) return null;
-  const bytes = Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).text();
-}
+const unpack = (packed: string | null) => (packed === null ? null : unpackText(packed, 1024 * 1024));
 
 describe('analytics are told', () => {
   it.each([

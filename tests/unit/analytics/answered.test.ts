@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { answered } from '../../../consumer-worker/analytics/answered.ts';
-import { TooLong } from '../../../consumer-worker/analytics/unpack.ts';
+import { TooLong } from '../../../shared/packed-text.ts';
 
 const MAX = 10_000;
 const json = (value: unknown) => answered(JSON.stringify(value), MAX);

@@ -14,7 +14,7 @@ function body(pieces: readonly Uint8Array[], breaks = false): ReadableStream<Uin
 
 /** What is collected of it, looked at without waiting. */
 function collected(pieces: readonly Uint8Array[], breaks = false): Promise<Transcript> {
-  return collect(body(pieces, breaks), Promise.resolve()).transcript;
+  return collect([], body(pieces, breaks), Promise.resolve()).transcript;
 }
 
 const encoder = new TextEncoder();
@@ -23,18 +23,24 @@ describe('collect', () => {
   it('gathers a body whose pieces cut a character', async () => {
     const bytes = encoder.encode('a🙂b');
     const transcript = await collected([bytes.slice(0, 3), bytes.slice(3)]);
-    expect(transcript).toEqual({ text: 'a🙂b', truncated: false, ended: true });
+    expect(transcript).toEqual({ text: 'a🙂b', truncated: false });
+  });
+
+  it('begins with what was read before, even if that ends in the midst of a character', async () => {
+    const bytes = encoder.encode('a🙂b');
+    const { transcript } = collect([bytes.slice(0, 3)], body([bytes.slice(3)]), Promise.resolve());
+    expect(await transcript).toEqual({ text: 'a🙂b', truncated: false });
   });
 
   it('keeps what came before a failure', async () => {
     const transcript = await collected([encoder.encode('data: 1\n\n'), encoder.encode('data: 2\n\n')], true);
-    expect(transcript).toEqual({ text: 'data: 1\n\ndata: 2\n\n', truncated: false, ended: false });
+    expect(transcript).toEqual({ text: 'data: 1\n\ndata: 2\n\n', truncated: false });
   });
 
   it('takes only events for signs of life, not comments or padding', async () => {
     vi.useFakeTimers({ now: 1_000, toFake: ['Date'] });
     const { readable, writable } = new IdentityTransformStream();
-    const { transcript, lastEventAt } = collect(readable, Promise.resolve());
+    const { transcript, lastEventAt } = collect([], readable, Promise.resolve());
     const writer = writable.getWriter();
     const at = async (time: number, text: string) => {
       vi.setSystemTime(time);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AttemptFailure } from '../../../api-worker/upstream/failure.ts';
-import { peek } from '../../../api-worker/upstream/peek.ts';
+import { concat, peek } from '../../../api-worker/upstream/peek.ts';
 
 const SSE = 'text/event-stream';
 const encoder = new TextEncoder();
@@ -28,7 +28,7 @@ async function rest(head: Uint8Array, stream: ReadableStream<Uint8Array>): Promi
   return text;
 }
 
-const failure = (text: string, type = SSE) => peek(body(text), type).catch((error: AttemptFailure) => error);
+const failure = (text: string, type = SSE) => peek(body(text), type, []).catch((error: AttemptFailure) => error);
 
 describe('peek', () => {
   it('lets an answer go on from its first event, comments kept, wherever the network cuts it', async () => {
@@ -37,8 +37,9 @@ describe('peek', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.nat(), { maxLength: 12 }), async (cuts) => {
         const stream = body(text, cuts);
-        const peeked = await peek(stream, SSE);
-        expect(await rest(peeked.bytes, stream)).toBe(text);
+        const read: Uint8Array[] = [];
+        await peek(stream, SSE, read);
+        expect(await rest(concat(read), stream)).toBe(text);
       }),
       { seed: 1, numRuns: 200 },
     );
@@ -65,7 +66,13 @@ describe('peek', () => {
 
   it('is not misled by content that speaks of errors', async () => {
     const text = '{"choices":[{"message":{"content":"{\\"error\\":1}"}}],"error":null}';
-    expect((await peek(body(text), 'application/json')).ended).toBe(true);
+    expect(await peek(body(text), 'application/json', [])).toBe(true);
+  });
+
+  it('leaves what it read of a body that it refuses', async () => {
+    const read: Uint8Array[] = [];
+    await peek(body('data: {"error":{"code":429}}\n\n', [9]), SSE, read).catch(() => undefined);
+    expect(new TextDecoder().decode(concat(read))).toBe('data: {"error":{"code":429}}\n\n');
   });
 
   it('reports a connection that breaks before the first event', async () => {
@@ -74,7 +81,7 @@ describe('peek', () => {
         controller.error(new Error('reset'));
       },
     });
-    await expect(peek(broken, SSE)).rejects.toMatchObject({ kind: 'network' });
+    await expect(peek(broken, SSE, [])).rejects.toMatchObject({ kind: 'network' });
   });
 
   it('does not take the beginning of a response for an answer, for another model may still give one', async () => {
@@ -83,8 +90,9 @@ describe('peek', () => {
     const more = 'event: response.output_item.added\ndata: {"type":"response.output_item.added"}\n\n';
     expect(await failure(text)).toMatchObject({ kind: 'empty' });
     const stream = body(text + more);
-    const peeked = await peek(stream, SSE);
-    expect(await rest(peeked.bytes, stream)).toBe(text + more);
+    const read: Uint8Array[] = [];
+    await peek(stream, SSE, read);
+    expect(await rest(concat(read), stream)).toBe(text + more);
     expect(await failure(`${text}data: {"type":"error","code":"rate_limit_exceeded","message":"x"}\n\n`)).toMatchObject(
       {
         kind: 'refused',
