@@ -11,8 +11,8 @@ import { freshFiles, keepLedger, keepRecord, type RunRecord, seenIn, summaryOf, 
 const SCENARIOS = {
   smoke: 'does it work at all: 3 at once, 1 minute',
   average: 'ordinary load up to 200 people at once, 16 minutes',
-  stream: 'long streams only: first byte, evenness; 50 at once, 3 minutes',
-  spike: 'from 10 to 250 people within 2 seconds, and back; 2 minutes',
+  stream: 'long streams only: first byte, evenness; 30 at once, 3 minutes',
+  spike: 'from 10 to 150 people within 2 seconds, and back; 2 minutes',
   soak: '60 people for long: SOAK_DURATION, 30 minutes if not set',
   limits: 'a key at its limit is refused in due form, others notice nothing; 2 minutes',
 };

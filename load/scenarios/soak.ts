@@ -13,7 +13,7 @@ export const options = optionsOf(
       duration: __ENV.SOAK_DURATION ?? (SHORT ? '15s' : '30m'),
     },
   },
-  100,
+  200,
 );
 
 export default asPeopleDo;

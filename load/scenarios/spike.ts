@@ -6,8 +6,8 @@ export { setup } from './lib/gateway.ts';
 
 const STAGES = [
   { duration: '30s', target: 10 },
-  { duration: '2s', target: 250 },
-  { duration: '1m', target: 250 },
+  { duration: '2s', target: 150 },
+  { duration: '1m', target: 150 },
   { duration: '2s', target: 10 },
   { duration: '30s', target: 10 },
 ];
@@ -23,7 +23,7 @@ const SHORT_STAGES = [
 /** All come at once, and go again. */
 export const options = optionsOf(
   { spike: { executor: 'ramping-vus', startVUs: SHORT ? 2 : 10, stages: SHORT ? SHORT_STAGES : STAGES } },
-  250,
+  2_000,
 );
 
 export default askAndRead;

@@ -4,7 +4,7 @@ import { embeddings, streamedChat, type Target, wholeChat } from './gateway.ts';
 import { KEYS, SHORT } from './target.ts';
 
 /** Between an answer and the next question, ms: somebody reads. */
-const PAUSE_MS: readonly [number, number] = SHORT ? [1_000, 2_000] : [4_000, 10_000];
+const PAUSE_MS: readonly [number, number] = SHORT ? [1_000, 2_000] : [5_000, 15_000];
 
 /** The key of whoever this is: people are spread over all accounts. */
 export function ownKey(): string {
