@@ -62,14 +62,15 @@ async function gather(
     hurried = true;
   });
   try {
-    for (;;) {
+    for (let more = false; ; ) {
+      if (!hurried && !more) await Promise.race([scheduler.wait(LOOK_EVERY_MS), hurrying]);
       const { value, done } = await reader.read(new Uint8Array(READ_BYTES));
       if (value?.byteLength) {
         kept.add(value);
         onBytes(value);
       }
       if (done) return kept.text();
-      if (!hurried && value.byteLength < READ_BYTES) await Promise.race([scheduler.wait(LOOK_EVERY_MS), hurrying]);
+      more = value.byteLength === READ_BYTES;
     }
   } catch {
     return kept.text();
