@@ -44,6 +44,7 @@ export const crossOrigin = cors({
     'age',
     'idempotent-replayed',
     'openai-processing-ms',
+    'server-timing',
     'retry-after',
     'retry-after-ms',
     'x-ratelimit-limit-requests',

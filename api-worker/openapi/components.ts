@@ -30,6 +30,7 @@ const HEADERS = {
   'x-cache': '`HIT`: an answer that was given before. `MISS`: a new one. `BYPASS`: the cache had no part in it.',
   'idempotent-replayed': '`true`: the answer to the first request with this idempotency key.',
   'openai-processing-ms': 'Milliseconds until the answer began.',
+  'server-timing': 'Of those, how many the gateway took before it asked, and how many the upstream.',
   'x-billing-closed': '`true`: nothing more is expected to come into the month, see `closed` of the JSON.',
   'x-billing-open-attempts': 'As `open_attempts` of the JSON.',
   'x-billing-unbilled-nano-usd': 'As `unbilled_nano_usd` of the JSON.',
@@ -58,6 +59,7 @@ export const GATEWAY_HEADERS = [
   'x-cache',
   'idempotent-replayed',
   'openai-processing-ms',
+  'server-timing',
 ] as const satisfies HeaderName[];
 /** On the billing of a month, for CSV has no place of its own for them. */
 export const BILLING_HEADERS = [

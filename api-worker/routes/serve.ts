@@ -180,7 +180,15 @@ async function answerAnew(
   if (!settled.answer) throw clientError(settled.failure, requestedModel);
   const { response } = settled.answer;
   if (!response.headers.has('x-cache')) response.headers.set('x-cache', use.read ? 'MISS' : 'BYPASS');
+  response.headers.set('server-timing', serverTiming(c.var.arrivedAt, journal));
   return settled.answer;
+}
+
+/** What the time until the answer began went into: the upstream, from the first attempt on, and the gateway before it. */
+function serverTiming(arrivedAt: number, { attempts: [first] }: Journal): string {
+  const now = Date.now();
+  const calledAt = first?.startedAt ?? now;
+  return `gateway;dur=${calledAt - arrivedAt}, upstream;dur=${now - calledAt}`;
 }
 
 /** Whether one of those answered who were asked for, not a stand-in that is to be replaced when they are back. */

@@ -52,6 +52,7 @@ describe('POST /v1/chat/completions', () => {
     expect(headers.get('x-gateway-model')).toBe(HELLO.model);
     expect(headers.get('x-gateway-attempts')).toBe('1');
     expect(headers.get('openai-processing-ms')).toMatch(/^\d+$/);
+    expect(headers.get('server-timing')).toMatch(/^gateway;dur=\d+, upstream;dur=\d+$/);
     expect(headers.get('x-ratelimit-limit-requests')).toBe('600');
   });
 
