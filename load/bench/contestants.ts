@@ -48,6 +48,8 @@ export async function startContestant(
     // wrangler gives the options of Miniflare 4.
     convertV4MiniflareOptions({
       ...shared,
+      // A line a request: written, as in life, but not shown.
+      handleStructuredLogs: () => undefined,
       resourcePersistencePath: join(own, 'v3'),
       workers: WORKERS[name].map(([config, main]) => built(config, main, own, vars)),
     }),

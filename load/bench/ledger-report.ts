@@ -1,4 +1,5 @@
 import type { Counts } from './ledger-counts.ts';
+import { median, ratios, rounded } from './statistics.ts';
 
 /** Events a second in each round, at one size. */
 export interface Rates {
@@ -100,19 +101,4 @@ export function printTable(sizes: readonly SizeFigures[]): void {
     for (const [name, figure] of Object.entries(figures)) table[name] = { ...table[name], [`${rows} rows`]: figure };
   }
   console.table(table);
-}
-
-/** The one in the middle; of an even number the mean of two. */
-export function median(list: readonly number[]): number {
-  const sorted = list.toSorted((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle)] ?? Number.NaN)) / 2;
-}
-
-function ratios(list: readonly number[], to: readonly number[]): number[] {
-  return list.map((value, n) => value / (to[n] ?? Number.NaN));
-}
-
-function rounded(value: number, digits = 2): number {
-  return Number(value.toFixed(digits));
 }

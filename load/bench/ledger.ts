@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,7 +12,6 @@ import { eventsAt } from './ledger-events.ts';
 import {
   BUDGETS,
   lastLine,
-  median,
   missedBudgets,
   noRates,
   printTable,
@@ -23,6 +22,8 @@ import {
 import { readBooks, runBySqlite } from './ledger-sqlite.ts';
 import { LedgerSystem } from './ledger-system.ts';
 import { thisMachine } from './machine.ts';
+import { saveResult } from './results.ts';
+import { median } from './statistics.ts';
 
 /**
  * How fast usage events get into the ledger: the consumer as it would be deployed, its real queue handler, batches of
@@ -38,7 +39,6 @@ const BATCH = 100;
 const PLAN = args.quick
   ? { sizes: [0, 20_000], rounds: 2, warmUp: 500, timed: 1_500, slow: 50, counted: 1_000 }
   : { sizes: [0, 100_000, 1_000_000], rounds: 9, warmUp: 2_000, timed: 4_000, slow: 200, counted: 2_000 };
-const RESULT = 'docs/bench/ledger.json';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -142,13 +142,7 @@ try {
   const line = lastLine(sizes);
   const missed = missedBudgets(line, sizes, args.quick ? QUICK_BUDGETS : BUDGETS);
   printTable(sizes);
-  if (args.save) {
-    mkdirSync('docs/bench', { recursive: true });
-    writeFileSync(
-      RESULT,
-      `${JSON.stringify({ ...line, machine, plan: { ...PLAN, batch: BATCH }, sizes, rounds: rates }, null, 2)}\n`,
-    );
-  }
+  if (args.save) saveResult('ledger', { ...line, machine, plan: { ...PLAN, batch: BATCH }, sizes, rounds: rates });
   for (const what of missed) console.error(`missed: ${what}`);
   console.log(JSON.stringify(line));
   process.exitCode = missed.length > 0 ? 1 : 0;

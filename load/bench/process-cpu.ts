@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
 
 /** Linux counts a process' time in these, whatever its clock (proc(5), `USER_HZ`). */
 const TICK_MS = 10;
@@ -25,4 +26,24 @@ export function childrenNamed(name: string): number[] {
     .flatMap((task) => readFileSync(`/proc/${process.pid}/task/${task}/children`, 'utf8').trim().split(' '))
     .filter((pid) => pid !== '' && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name)
     .map(Number);
+}
+
+/** Starts counting: what is returned says how much CPU time the process used since, ms. */
+export function usedCpu(pid: number): () => number {
+  const before = cpuMs(pid);
+  return () => cpuMs(pid) - before;
+}
+
+/** Longer than queues wait for a batch to fill. */
+const QUIET_AFTER_MS = 1_300;
+const LOOK_EVERY_MS = 200;
+
+/** Waits until a process has done what it does after its answers: queues, and what they feed. */
+export async function untilQuiet(pid: number): Promise<void> {
+  await wait(QUIET_AFTER_MS);
+  for (let before = cpuMs(pid), now = before + TICK_MS; ; before = now) {
+    await wait(LOOK_EVERY_MS);
+    now = cpuMs(pid);
+    if (now - before <= TICK_MS) return;
+  }
 }

@@ -1,0 +1,111 @@
+import type { ContestantName } from './contestants.ts';
+import { median, percentile, ratios, rounded } from './statistics.ts';
+
+/** One contestant's turn in one round. Times to the first byte, of JSON to the last, in ms. */
+export interface Cell {
+  /** CPU time of the server's process, a request. */
+  cpuMs: number;
+  perSecond: number;
+  concurrent: number[];
+  sequential: number[];
+}
+
+type WorkloadName = 'stream_100' | 'stream_1000' | 'json';
+type Cells = ReadonlyMap<WorkloadName, ReadonlyMap<ContestantName, readonly Cell[]>>;
+
+/** What one contestant did with one workload: medians over the rounds; added and ratio are beside the passthrough. */
+export interface Figures {
+  workload: WorkloadName;
+  contestant: ContestantName;
+  cpu_ms: number;
+  cpu_ratio: number;
+  requests_per_s: number;
+  first_byte_p50_ms: number;
+  first_byte_p99_ms: number;
+  added_p50_ms: number;
+  first_byte_p50_ms_c16: number;
+  first_byte_p99_ms_c16: number;
+  added_p99_ms_c16: number;
+}
+
+/** The figures of all. Ratios are medians of those of each round, whose parts stood next to each other. */
+export function figuresOf(cells: Cells): Figures[] {
+  return [...cells].flatMap(([workload, contestants]) => {
+    const floor = contestants.get('passthrough') ?? [];
+    const [added50, added99] = [
+      (all: readonly Cell[]) => median(all.map(({ sequential }) => percentile(sequential, 50))),
+      (all: readonly Cell[]) => median(all.map(({ concurrent }) => percentile(concurrent, 99))),
+    ];
+    return [...contestants].map(([contestant, all]) => ({
+      workload,
+      contestant,
+      cpu_ms: rounded(median(all.map(({ cpuMs }) => cpuMs))),
+      cpu_ratio: rounded(median(ratios(cpus(all), cpus(floor)))),
+      requests_per_s: Math.round(median(all.map(({ perSecond }) => perSecond))),
+      first_byte_p50_ms: rounded(added50(all)),
+      first_byte_p99_ms: rounded(median(all.map(({ sequential }) => percentile(sequential, 99)))),
+      added_p50_ms: rounded(added50(all) - added50(floor)),
+      first_byte_p50_ms_c16: rounded(median(all.map(({ concurrent }) => percentile(concurrent, 50)))),
+      first_byte_p99_ms_c16: rounded(added99(all)),
+      added_p99_ms_c16: rounded(added99(all) - added99(floor)),
+    }));
+  });
+}
+
+function cpus(cells: readonly Cell[]): number[] {
+  return cells.map(({ cpuMs }) => cpuMs);
+}
+
+/** What `npm run bench:relay` ends with. */
+export type Line = ReturnType<typeof lastLine>;
+
+export function lastLine(figures: readonly Figures[]) {
+  const of = (workload: WorkloadName, contestant: ContestantName): Figures => {
+    const found = figures.find((one) => one.workload === workload && one.contestant === contestant);
+    if (!found) throw new Error(`${contestant} was not measured with ${workload}.`);
+    return found;
+  };
+  return {
+    bench: 'relay',
+    cpu_ratio: of('stream_100', 'gateway').cpu_ratio,
+    cpu_ratio_stubbed: of('stream_100', 'stubbed').cpu_ratio,
+    inline_ratio: of('stream_100', 'inline').cpu_ratio,
+    cpu_ratio_1000_chunks: of('stream_1000', 'gateway').cpu_ratio,
+    added_p50_ms: of('stream_100', 'gateway').added_p50_ms,
+    added_p99_ms_c16: of('stream_100', 'gateway').added_p99_ms_c16,
+  };
+}
+
+/** The most that each may be; `inline_by_gateway`: the least. */
+export const BUDGETS = { cpu_ratio: 1.5, cpu_ratio_stubbed: 1.2, added_p50_ms: 2, inline_by_gateway: 5 };
+/** A short run on a busy machine shows gross differences only. */
+export const QUICK_BUDGETS: typeof BUDGETS = {
+  ...{ cpu_ratio: 12, cpu_ratio_stubbed: 8, added_p50_ms: Number.POSITIVE_INFINITY, inline_by_gateway: 2 },
+};
+
+/** A sentence for each budget that is missed. */
+export function missedBudgets(line: Line, budgets: typeof BUDGETS): string[] {
+  const { inline_by_gateway, ...most } = budgets;
+  const missed = (Object.keys(most) as (keyof typeof most)[])
+    .filter((name) => line[name] > most[name])
+    .map((name) => `${name} is ${line[name]}, more than ${most[name]}`);
+  const better = rounded(line.inline_ratio / line.cpu_ratio);
+  if (better < inline_by_gateway)
+    missed.push(`inline costs ${better} times the gateway, less than ${inline_by_gateway}`);
+  // With more chunks the share of what is done once a request gets smaller: the ratio must not grow.
+  if (line.cpu_ratio_1000_chunks > line.cpu_ratio)
+    missed.push(
+      `cpu_ratio_1000_chunks is ${line.cpu_ratio_1000_chunks}, more than cpu_ratio, which is ${line.cpu_ratio}`,
+    );
+  return missed;
+}
+
+/** Prints the figures, a table a workload. */
+export function printTable(figures: readonly Figures[]): void {
+  for (const [workload, list] of Map.groupBy(figures, (one) => one.workload)) {
+    console.log(workload);
+    console.table(
+      Object.fromEntries(list.map(({ workload: _, contestant, ...columns }) => [contestant, columns] as const)),
+    );
+  }
+}
