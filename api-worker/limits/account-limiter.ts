@@ -16,6 +16,7 @@ import {
 import { BooksStorage, type Undelivered } from './books-storage.ts';
 import { readLedgerDays, readPriced } from './ledger-days.ts';
 import { DAY_MS, dayOf, periodOf } from './periods.ts';
+import { WINDOW_MS } from './sliding-window.ts';
 
 /** The rollups of a day are compared some hours after its end, when its last events have long arrived. */
 const REBASE_AFTER_MIDNIGHT_MS = 2 * 3_600_000;
@@ -42,6 +43,8 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
   #alarmAt: number | null = null;
   /** When the ledger is asked about what is held, Unix ms; null: nothing is. */
   #holdsAt: number | null = null;
+  /** Until when the window of tokens may limit a request, Unix ms: one that limits none need not be kept. Unknown at first. */
+  #tokensLimitedUntil = Number.POSITIVE_INFINITY;
 
   constructor(ctx: DurableObjectState, env: ApiBindings) {
     super(ctx, env);
@@ -59,6 +62,9 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
   admit(ask: Ask): Verdict & { cacheGeneration: number } {
     const now = Date.now();
     const verdict = this.#books.admit(ask, now);
+    // Keys of one account may have different tiers.
+    if (ask.limits.tokens_per_minute !== null) this.#tokensLimitedUntil = now + 2 * WINDOW_MS;
+    else if (this.#tokensLimitedUntil === Number.POSITIVE_INFINITY) this.#tokensLimitedUntil = now;
     if (!verdict.refusal) {
       this.#store.saveWindows(this.#books.state);
       this.#store.saveReservation(ask.requestId, this.#books.state);
@@ -253,7 +259,8 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
 
   #saveEnd(requestId: string, arrivedAt: number): void {
     const { state } = this.#books;
-    this.#store.saveWindows(state);
+    // An end amends no other window.
+    if (Date.now() < this.#tokensLimitedUntil) this.#store.saveWindows(state);
     this.#store.saveReservation(requestId, state);
     this.#store.saveHold(requestId, state);
     this.#store.saveDay(dayOf(arrivedAt), state);

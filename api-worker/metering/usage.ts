@@ -70,13 +70,14 @@ interface Usage {
   cost: number | null;
 }
 
-/** Of transcripts that were read: relay and meter both ask. */
-const METERED = new WeakMap<Transcript, MeteredUsage>();
+/** Of transcripts that were read: relay and meter both ask, and need not take one for the same thing. */
+const METERED = { stream: new WeakMap<Transcript, MeteredUsage>(), json: new WeakMap<Transcript, MeteredUsage>() };
 
 /** What a transcript's end tells, see {@link meter}; read once. */
 export function meterTranscript(transcript: Transcript, streamed: boolean): MeteredUsage {
-  const known = METERED.get(transcript) ?? meter(transcript.text, streamed);
-  METERED.set(transcript, known);
+  const metered = METERED[streamed ? 'stream' : 'json'];
+  const known = metered.get(transcript) ?? meter(transcript.text, streamed);
+  metered.set(transcript, known);
   return known;
 }
 
@@ -152,8 +153,9 @@ function* eventParts(transcript: string): Generator<Part> {
     const start = Math.max(newline, hasReturns ? transcript.lastIndexOf('\r', end - 1) : -1) + 1;
     const line = transcript.slice(start, end);
     end = start - 1;
-    if (!line.startsWith('data:')) continue;
-    const part = parsePart(line.slice(5));
+    // The first one may be the end of an event that was cut.
+    const json = line.startsWith('data:') ? line.slice(5) : start === 0 ? usageIn(line) : '';
+    const part = json === '' ? null : parsePart(json);
     if (part) yield part;
   }
 }

@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { expect, it } from 'vitest';
 import { COUNTED_SEED } from '../../load/bench/ledger-counts.ts';
 import { eventsAt } from '../../load/bench/ledger-events.ts';
 import { randomFrom } from '../../load/upstream/random.ts';
 import { latencyBucket } from '../../shared/latency.ts';
 import type { UsageEvent } from '../../shared/usage-event.ts';
+import { runProgram } from '../support/script.ts';
 
 const BATCH = 100;
 const BATCHES = 10;
@@ -35,13 +34,9 @@ function rowsOf(batch: readonly UsageEvent[]): number {
 }
 
 it('npm run bench:ledger counts what a batch takes, and is far ahead of row by row', { timeout: 120_000 }, async () => {
-  const child = spawn(process.execPath, ['load/bench/ledger.ts', '--quick']);
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => (stdout += chunk));
-  child.stderr.on('data', (chunk) => (stderr += chunk));
-  const [code] = await once(child, 'close');
+  const { code, stderr, last } = await runProgram('load/bench/ledger.ts', ['--quick']);
   expect(code, stderr).toBe(0);
-  const result = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+  const result = JSON.parse(last);
   expect(Object.keys(result)).toEqual([
     ...['bench', 'events_per_s', 'vs_row_by_row', 'growth_1m', 'statements_per_batch', 'rows_written_per_event'],
   ]);

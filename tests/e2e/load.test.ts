@@ -1,22 +1,15 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { findK6 } from '../../load/k6.ts';
 import { uuidv7 } from '../../shared/ids.ts';
+import { runProgram } from '../support/script.ts';
 
-/** `npm run load`, or `load:audit`, without npm: what it printed, and its exit code. */
-async function npmRun(script: 'run' | 'audit', args: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [`load/${script}.ts`, ...args], {
-    // Vitest has a BASE_URL of its own.
-    env: { ...process.env, BASE_URL: '', NO_COLOR: '1', PROFILE: 'ci', ...env },
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => (stdout += chunk));
-  child.stderr.on('data', (chunk) => (stderr += chunk));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, stdout, stderr, last: stdout.trimEnd().split('\n').at(-1) ?? '' };
+/** `npm run load`, or `load:audit`, without npm. */
+function npmRun(script: 'run' | 'audit', args: readonly string[], env: Record<string, string> = {}) {
+  // Vitest has a BASE_URL of its own.
+  return runProgram(`load/${script}.ts`, args, { BASE_URL: '', PROFILE: 'ci', ...env });
 }
 
 describe('npm run load', () => {

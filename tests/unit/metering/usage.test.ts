@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { meter } from '../../../api-worker/metering/usage.ts';
+import { meter, meterTranscript } from '../../../api-worker/metering/usage.ts';
 
 const USAGE = {
   prompt_tokens: 12,
@@ -152,5 +152,19 @@ describe('meter, of embeddings', () => {
     const text = `{"object":"list","data":[{"embedding":[0.1,0.2\n\n0.3]}],"model":"a/b","usage":${JSON.stringify({ ...usage, details: { a: 1 } })}}`;
     expect(meter(text, false).fields).toMatchObject({ input_tokens: 8, cost_nano_usd: 160, usage_source: 'provider' });
     expect(meter(text.slice(0, -9), false).fields).toMatchObject({ usage_source: 'unknown' });
+  });
+});
+
+describe('a transcript that is read for a stream and for JSON', () => {
+  it('tells each what it is to them', () => {
+    const transcript = { text: JSON.stringify({ ...HEAD, usage: USAGE }), omittedBytes: 0 };
+    expect(meterTranscript(transcript, true).fields.usage_source).toBe('unknown');
+    expect(meterTranscript(transcript, false).fields).toMatchObject({
+      usage_source: 'provider',
+      cost_nano_usd: 18_750,
+    });
+    const stream = { text: CONTENT + event({ ...HEAD, usage: USAGE }) + DONE, omittedBytes: 0 };
+    expect(meterTranscript(stream, false).fields.generation_id).toBe(null);
+    expect(meterTranscript(stream, true).fields.generation_id).toBe('gen-1');
   });
 });
