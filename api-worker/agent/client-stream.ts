@@ -1,4 +1,4 @@
-import { TRANSCRIPT_BYTES } from '../metering/transcript.ts';
+import { TRANSCRIPT_BYTES } from '../metering/transcript-bounds.ts';
 import { keepAlive } from '../upstream/keep-alive.ts';
 import { write } from '../upstream/relay.ts';
 import { DONE, eventOf } from '../upstream/sse.ts';
@@ -45,6 +45,11 @@ export class ClientStream {
   /** All events that were told, as they were written; null: more than is kept of a transcript. */
   get text(): string | null {
     return this.#events?.join('') ?? null;
+  }
+
+  /** Of all of them, in characters. */
+  get length(): number {
+    return this.#chars;
   }
 
   /** Tells an event. Resolves when the client has taken it, or has left. */

@@ -69,7 +69,14 @@ export async function answerWhole(
     'x-gateway-model': headerSafe(model),
     'x-gateway-attempts': String(journal.attempts.length),
   };
-  const ending: Ending = { end: 'complete', firstEventAt, body: json, repeatable, stored: null };
+  const ending: Ending = {
+    end: 'complete',
+    firstEventAt,
+    body: json,
+    bodyLength: json.length,
+    repeatable,
+    stored: null,
+  };
   return { response: new Response(json, { headers }), ending: Promise.resolve(ending) };
 }
 
@@ -92,7 +99,7 @@ export async function answerStreamed(
       const { repeatable, firstEventAt } = await work(client);
       await client.end();
       const end = client.left ? 'client_left' : 'complete';
-      return { end, firstEventAt, body: client.text, repeatable, stored: null };
+      return { end, firstEventAt, body: client.text, bodyLength: client.length, repeatable, stored: null };
     } catch (error) {
       const failure = error instanceof AttemptFailure ? error : unreadable(error);
       if (!client.begins) {
@@ -104,7 +111,7 @@ export async function answerStreamed(
       const { firstEventAt } = client;
       if (firstEventAt === null) return { failure };
       const end = client.left || failure.kind === 'client_left' ? 'client_left' : 'upstream_died';
-      return { end, firstEventAt, body: client.text, repeatable: false, stored: null };
+      return { end, firstEventAt, body: client.text, bodyLength: client.length, repeatable: false, stored: null };
     }
   })();
   await Promise.race([client.begun, ending]);

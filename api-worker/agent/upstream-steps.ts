@@ -100,6 +100,7 @@ export class UpstreamSteps {
       const answer = await failover({
         ...upstream,
         signal,
+        needsTranscript: true,
         candidates: await this.#candidates(),
         hedge: upstream.hedge && step.number === 0,
         bodyFor: (candidate) => this.#bodyOf(step, candidate),

@@ -25,7 +25,7 @@ export function answerAgain(stored: StoredAnswer): ClientAnswer {
   const ending = Promise.resolve({
     end: 'complete' as const,
     firstEventAt: Date.now(),
-    body: typeof body === 'string' ? body : null,
+    ...(typeof body === 'string' ? { body, bodyLength: body.length } : { body: null, bodyLength: 0 }),
     repeatable: false,
     stored,
   });

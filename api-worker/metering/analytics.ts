@@ -24,13 +24,13 @@ export interface Asked {
  * What analytics are told of a request. Content that is too long for a message is left out, the longer
  * text first; the event itself never is.
  *
- * @param output all that the client was sent; null: not kept.
+ * @param output all that the client was sent; null: not kept, so that only its length can be told.
  */
 export async function analyticsEvent(
   env: Env,
   event: UsageEvent,
   { streamed, messageCount, conversationId, isPrivate, input }: Asked,
-  output: string | null,
+  { body: output, bodyLength }: { body: string | null; bodyLength: number },
 ): Promise<AnalyticsEvent> {
   // Without analytics nobody would ever unpack it.
   const off = !env.POSTHOG_API_KEY;
@@ -44,7 +44,7 @@ export async function analyticsEvent(
     private: isPrivate,
     ...fitting(packedInput, packedOutput),
     input_length: input.length,
-    output_length: output?.length ?? 0,
+    output_length: bodyLength,
     input_omitted: off ? 'off' : null,
     output_omitted: off ? 'off' : null,
   };

@@ -4,6 +4,7 @@ import type { Env } from '../env.ts';
 import { generationOf } from '../upstream/generation.ts';
 import type { AttemptRecord } from '../upstream/journal.ts';
 import { estimateTokens, type Prompt } from './estimate.ts';
+import type { Transcript } from './transcript.ts';
 import { type MeteredUsage, meterTranscript, UNKNOWN_USAGE } from './usage.ts';
 
 type Fields = MeteredUsage['fields'];
@@ -100,7 +101,7 @@ async function meterAttempt(env: Env, record: AttemptRecord, prompt: Prompt): Pr
     if (told.usage_source === 'provider') return { record, fields: told };
     return {
       record,
-      fields: { ...told, ...estimateTokens(prompt, transcript?.text ?? '', streamed), usage_source: 'estimated' },
+      fields: { ...told, ...estimated(prompt, transcript, streamed), usage_source: 'estimated' },
     };
   }
   return {
@@ -118,6 +119,13 @@ async function meterAttempt(env: Env, record: AttemptRecord, prompt: Prompt): Pr
       usage_source: 'reconciled',
     },
   };
+}
+
+/** What was left out of a transcript is taken to be as dense in tokens as what was kept. */
+function estimated(prompt: Prompt, transcript: Transcript | null, streamed: boolean) {
+  const { text, omittedBytes } = transcript ?? { text: '', omittedBytes: 0 };
+  const { input_tokens, output_tokens } = estimateTokens(prompt, text, streamed);
+  return { input_tokens, output_tokens: Math.ceil(output_tokens * (1 + omittedBytes / Math.max(1, text.length))) };
 }
 
 /** Null: none of them tells. */

@@ -18,14 +18,11 @@ const USED_WITHIN_MS = 2_000;
  * there is no other.
  *
  * @param upstream the request as it was first made.
+ * @param text its JSON, which was validated.
  */
-export function chatResume(
-  upstream: UpstreamRequest,
-  text: string,
-  request: ChatRequest,
-  maxTokensDefault: number,
-): Resume {
+export function chatResume(upstream: UpstreamRequest, text: string, maxTokensDefault: number): Resume {
   return async (said, died) => {
+    const request = JSON.parse(text) as ChatRequest;
     if (!canContinue(request, said) || upstream.signal.aborted) return null;
     const { first, more } = upstream.candidates;
     const all = [...first, ...((await more?.()) ?? [])];

@@ -278,12 +278,12 @@ function meterAndSettle(
   const handOver = async (): Promise<void> => {
     const { event, heldNanoUsd } = await outcome;
     const ended = await ending;
-    const body = 'failure' in ended ? null : ended.body;
+    const output = 'failure' in ended ? { body: null, bodyLength: 0 } : ended;
     const billing = handOverUsage(env, event, admission.keep).then(async (stored) => {
       // Until its event is kept somewhere, the lease is what reports the request.
       if (stored) await admission.settle(settlementOf(event, heldNanoUsd));
     });
-    const analytics = analyticsEvent(env, event, asked, body).then((analytics) =>
+    const analytics = analyticsEvent(env, event, asked, output).then((analytics) =>
       handOverAnalytics(env, analytics, admission.keep),
     );
     await Promise.all([billing, analytics]);

@@ -20,6 +20,8 @@ interface Answered {
   firstEventAt: number;
   /** All that the client was sent; null where it is not kept as one text. */
   body: string | null;
+  /** How long it was, about, kept or not; 0: it is not known. */
+  bodyLength: number;
   /** Whether nothing speaks against giving it again, beyond what its usage event says. */
   repeatable: boolean;
   /** The answer that was given again; null: it is a new one. */
@@ -91,7 +93,7 @@ async function endingOf(
   for (const { failure, model } of representative ? journal.attempts : []) {
     if (failure?.kind === 'died') circuits.report(model, failure);
   }
-  return { end, firstEventAt: answer.firstEventAt, body: await bodyOf(journal), repeatable: true, stored: null };
+  return { end, firstEventAt: answer.firstEventAt, ...(await bodyOf(journal)), repeatable: true, stored: null };
 }
 
 /** Whether an answer broke off because nobody wants it any more: then its model is not to blame. */
@@ -102,10 +104,12 @@ function cutByUs(signal: AbortSignal, { attempts }: Journal): boolean {
 }
 
 /** What was sent, where that is one transcript: of a stream that was continued there are several. */
-async function bodyOf({ attempts }: Journal): Promise<string | null> {
+async function bodyOf({ attempts }: Journal): Promise<Pick<Answered, 'body' | 'bodyLength'>> {
   const [relayed, ...more] = attempts.filter((record) => record.relayed);
   const transcript = more.length === 0 ? await relayed?.transcript : null;
-  return transcript && !transcript.truncated ? transcript.text : null;
+  if (!transcript) return { body: null, bodyLength: 0 };
+  const { text, omittedBytes } = transcript;
+  return { body: omittedBytes === 0 ? text : null, bodyLength: text.length + omittedBytes };
 }
 
 /** Keeps a stream alive that was begun without an answer, then relays the answer or tells of the failure. */

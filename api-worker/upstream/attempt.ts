@@ -32,6 +32,8 @@ export interface UpstreamCall {
   policy: Policy;
   /** Unix ms; what takes longer is cut short. */
   deadline: number;
+  /** Whether the answer is made of its transcript; unset: it is not. */
+  needsTranscript?: boolean;
   /** Aborted when the answer is not wanted any more, with the failure that it then is. */
   signal: AbortSignal;
   /** Where what becomes of the call is written. */
@@ -71,7 +73,11 @@ export async function attempt(call: UpstreamCall): Promise<Answer> {
       if (!ended) {
         const [client, meter] = response.body.tee();
         rest = client;
-        const collecting = collect(read, meter, finished.promise);
+        const collecting = collect(read, meter, {
+          hurry: finished.promise,
+          streamed: contentType.includes('text/event-stream'),
+          needed: call.needsTranscript ?? false,
+        });
         transcript.resolve(collecting.transcript);
         endWhenSilent(policy.silenceTimeoutMs, collecting.lastEventAt, end, collecting.transcript);
       }

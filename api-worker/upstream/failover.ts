@@ -37,6 +37,8 @@ export interface UpstreamRequest {
   representative: boolean;
   /** Whether a second candidate is started when the first is later than it usually is. */
   hedge: boolean;
+  /** Whether the answer is made of its transcript; unset: it is not. */
+  needsTranscript?: boolean;
   journal: Journal;
   /** Aborted when the client leaves. */
   signal: AbortSignal;

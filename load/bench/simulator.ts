@@ -7,6 +7,8 @@ export interface Simulator {
   url: string;
   /** For POSTHOG_HOST. */
   origin: string;
+  /** Answers that analytics were told of without their content. */
+  leftOut(): Promise<number>;
   /** Lets go of what it was sent. */
   forget(): Promise<void>;
   stop(): Promise<void>;
@@ -24,6 +26,12 @@ export async function startSimulator(): Promise<Simulator> {
   return {
     url,
     origin,
+    async leftOut() {
+      const { events } = (await (await fetch(`${origin}/sim/posthog`)).json()) as {
+        events: { properties: { output_omitted?: string | null } }[];
+      };
+      return events.filter(({ properties }) => properties.output_omitted === 'size').length;
+    },
     async forget() {
       await Promise.all(['ledger', 'posthog'].map((what) => fetch(`${origin}/sim/${what}`, { method: 'DELETE' })));
     },

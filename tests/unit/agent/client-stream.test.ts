@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ClientStream } from '../../../api-worker/agent/client-stream.ts';
-import { TRANSCRIPT_BYTES } from '../../../api-worker/metering/transcript.ts';
+import { TRANSCRIPT_BYTES } from '../../../api-worker/metering/transcript-bounds.ts';
 
 describe('a stream that the gateway writes', () => {
   it('keeps what it said, up to what is kept of a transcript, and tells all of it', async () => {

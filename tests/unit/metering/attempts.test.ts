@@ -24,7 +24,7 @@ function attempt(change: Partial<AttemptRecord> = {}, events: readonly object[] 
     boundNanoUsd: 1_000,
     generationId: null,
     contentType: events && 'text/event-stream',
-    transcript: events && Promise.resolve({ text, truncated: false, ended: true }),
+    transcript: events && Promise.resolve({ text, omittedBytes: 0 }),
     failure: null,
     relayed: false,
     generation: Promise.resolve(null),
@@ -89,7 +89,7 @@ describe('what a request used', () => {
 
   it('is read from a whole answer as well', async () => {
     const [, last] = answer('gen-1', 10, 5, 400);
-    const transcript = Promise.resolve({ text: JSON.stringify(last), truncated: false, ended: true });
+    const transcript = Promise.resolve({ text: JSON.stringify(last), omittedBytes: 0 });
     const whole = attempt({ relayed: true, contentType: 'application/json', transcript });
     expect((await meter(whole)).fields).toMatchObject({ generation_id: 'gen-1', cost_nano_usd: 400 });
   });
@@ -191,6 +191,15 @@ describe('attempts of which nothing is known', () => {
       usage_source: 'estimated',
     });
     expect(heldNanoUsd).toBe(800);
+  });
+
+  it('are estimated by what was kept of their transcript, in proportion', async () => {
+    const text = `data: ${JSON.stringify({ choices: [{ delta: { content: 'x'.repeat(400) } }] })}\n\n`;
+    const transcript = Promise.resolve({ text, omittedBytes: 9 * text.length });
+    const { fields } = await meter(
+      attempt({ relayed: true, failure: DIED, contentType: 'text/event-stream', transcript }),
+    );
+    expect(fields).toMatchObject({ output_tokens: 1_000, usage_source: 'estimated' });
   });
 
   it.each(['network', 'timeout', 'empty', 'died', 'outrun', 'client_left'] as const)(
