@@ -76,7 +76,7 @@ const METERED = { stream: new WeakMap<Transcript, MeteredUsage>(), json: new Wea
 /** What a transcript's end tells, see {@link meter}; read once. */
 export function meterTranscript(transcript: Transcript, streamed: boolean): MeteredUsage {
   const metered = METERED[streamed ? 'stream' : 'json'];
-  const known = metered.get(transcript) ?? meter(transcript.text, streamed);
+  const known = metered.get(transcript) ?? meter(transcript.text, streamed, transcript.omittedBytes > 0);
   metered.set(transcript, known);
   return known;
 }
@@ -84,8 +84,10 @@ export function meterTranscript(transcript: Transcript, streamed: boolean): Mete
 /**
  * Reads the end of a transcript: the last usage, wherever it sits (facts differ by date and
  * provider), and who answered. Only the events that can matter are parsed, from the last one back.
+ *
+ * @param cut whether its beginning is missing.
  */
-export function meter(transcript: string, streamed: boolean): MeteredUsage {
+export function meter(transcript: string, streamed: boolean, cut = false): MeteredUsage {
   // Within content the quotes are escaped, so that without this there is no error to look for.
   const mayHaveFailed = ERROR.test(transcript);
   let last: Part | undefined;
@@ -93,7 +95,7 @@ export function meter(transcript: string, streamed: boolean): MeteredUsage {
   let finish: string | null = null;
   let failed = false;
   let searched = 0;
-  for (const part of streamed ? eventParts(transcript) : jsonParts(transcript)) {
+  for (const part of streamed ? eventParts(transcript, cut) : jsonParts(transcript)) {
     last ??= part;
     if (part.usage) counted ??= part;
     if (part.error || part.type === 'error') failed = true;
@@ -144,7 +146,7 @@ function tokens(part: Part | undefined) {
 }
 
 /** The events of a stream from the last one back; those that are not JSON are passed over. */
-function* eventParts(transcript: string): Generator<Part> {
+function* eventParts(transcript: string, cut: boolean): Generator<Part> {
   // Looked for once: each look for what is not there is one through all of it.
   const hasReturns = transcript.includes('\r');
   let end = transcript.length;
@@ -153,8 +155,8 @@ function* eventParts(transcript: string): Generator<Part> {
     const start = Math.max(newline, hasReturns ? transcript.lastIndexOf('\r', end - 1) : -1) + 1;
     const line = transcript.slice(start, end);
     end = start - 1;
-    // The first one may be the end of an event that was cut.
-    const json = line.startsWith('data:') ? line.slice(5) : start === 0 ? usageIn(line) : '';
+    // The first one may be an event's end, whose usage is whole all the same.
+    const json = line.startsWith('data:') ? line.slice(5) : cut && start === 0 ? usageIn(line) : '';
     const part = json === '' ? null : parsePart(json);
     if (part) yield part;
   }

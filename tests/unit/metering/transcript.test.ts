@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { collect, type Gathering, type Transcript } from '../../../api-worker/metering/transcript.ts';
 import { ISOLATE_BYTES, TRANSCRIPT_BYTES } from '../../../api-worker/metering/transcript-bounds.ts';
-import { meter } from '../../../api-worker/metering/usage.ts';
+import { meter, meterTranscript } from '../../../api-worker/metering/usage.ts';
 
 /** A body of the given pieces, as the runtime's own streams are; breaks off after them when asked to. */
 function body(pieces: readonly Uint8Array[], breaks = false): ReadableStream<Uint8Array> {
@@ -83,7 +83,7 @@ describe('collect', () => {
 
     const cut = await collected([...before, encoder.encode(`${last}\n\ndata: [DONE]\n\n`)]);
     expect(cut.text.length).toBeLessThan(MEBIBYTE);
-    expect(meter(cut.text, true).fields).toMatchObject({ input_tokens: 3, output_tokens: 4 });
+    expect(meterTranscript(cut, true).fields).toMatchObject({ input_tokens: 3, output_tokens: 4 });
   });
 
   describe('while those of all requests hold more than an isolate may', () => {
