@@ -82,8 +82,7 @@ export async function attempt(call: UpstreamCall): Promise<Answer> {
         endWhenSilent(policy.silenceTimeoutMs, collecting.lastEventAt, end, collecting.transcript);
       }
     } finally {
-      // Of a body that goes on, this comes too late to count.
-      transcript.resolve(transcriptOf(read));
+      if (!rest) transcript.resolve(transcriptOf(read));
     }
     return {
       record,

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { progress } from '../../scripts/progress.ts';
 import { firstIdOf } from '../../shared/ids.ts';
@@ -24,6 +21,7 @@ import { LedgerSystem } from './ledger-system.ts';
 import { thisMachine } from './machine.ts';
 import { saveResult } from './results.ts';
 import { median } from './statistics.ts';
+import { workspace } from './workspace.ts';
 
 /**
  * How fast usage events get into the ledger: the consumer as it would be deployed, its real queue handler, batches of
@@ -81,71 +79,67 @@ async function count(system: LedgerSystem, database: string) {
   return { counts, handlerMs, transactions: runs[0]?.transactions ?? [] };
 }
 
-const dir = mkdtempSync(join(tmpdir(), 'openai-api-bench-'));
+const dir = workspace();
 const names = PLAN.sizes.map((size) => `ledger-${size}`);
 const machine = thisMachine();
-try {
-  const paths = await LedgerSystem.makeDatabases(dir, names);
-  const filling = progress(
-    'rows',
-    PLAN.sizes.reduce((sum, size) => sum + size, 0),
-  );
-  for (const [n, name] of names.entries()) {
-    let waiting = 0;
-    await fillDatabase(paths.get(name) ?? '', PLAN.sizes[n] ?? 0, TODAY, (rows) => {
-      waiting += rows;
-      if (waiting % 100_000 === 0) filling.advance(100_000);
-    });
-  }
-  filling.end();
-
-  const rates = names.map(noRates);
-  const counted: Awaited<ReturnType<typeof count>>[] = [];
-  const system = await LedgerSystem.start(dir, names);
-  try {
-    const random = randomFrom(1);
-    // The first round makes the runtime warm, and is not told.
-    const rounds = progress('rounds', PLAN.rounds + 1);
-    for (let n = 0; n <= PLAN.rounds; n += 1) {
-      for (const [at, name] of names.entries()) {
-        const into = n === 0 ? noRates() : rates[at];
-        if (into) await round(system, name, random, into);
-      }
-      rounds.advance(1);
-    }
-    rounds.end();
-    for (const name of names) counted.push(await count(system, name));
-  } finally {
-    await system.stop();
-  }
-
-  const sizes = names.map((name, at) => {
-    const path = paths.get(name) ?? '';
-    const taken = counted[at];
-    const ofSize = rates[at];
-    if (!taken || !ofSize) throw new Error(`${name} was not measured.`);
-    const { ledger, hourly, daily, deadLetters } = readBooks(path, TODAY, firstIdOf(TODAY));
-    if (deadLetters > 0 || [ledger, hourly, daily].some((sum) => sum !== PLAN.counted)) {
-      throw new Error(`The books do not agree: ${JSON.stringify({ ledger, hourly, daily, deadLetters })}`);
-    }
-    return sizeFigures({
-      rows: PLAN.sizes[at] ?? 0,
-      rates: ofSize,
-      ratesOfNone: rates[0]?.consumer ?? [],
-      batch: BATCH,
-      counts: taken.counts,
-      countedEvents: PLAN.counted,
-      handlerMs: taken.handlerMs,
-      sqliteMs: median(runBySqlite(path, taken.transactions)),
-    });
+const paths = await LedgerSystem.makeDatabases(dir, names);
+const filling = progress(
+  'rows',
+  PLAN.sizes.reduce((sum, size) => sum + size, 0),
+);
+for (const [n, name] of names.entries()) {
+  let waiting = 0;
+  await fillDatabase(paths.get(name) ?? '', PLAN.sizes[n] ?? 0, TODAY, (rows) => {
+    waiting += rows;
+    if (waiting % 100_000 === 0) filling.advance(100_000);
   });
-  const line = lastLine(sizes);
-  const missed = missedBudgets(line, sizes, args.quick ? QUICK_BUDGETS : BUDGETS);
-  printTable(sizes);
-  if (args.save) saveResult('ledger', { ...line, machine, plan: { ...PLAN, batch: BATCH }, sizes, rounds: rates });
-  for (const what of missed) console.error(`missed: ${what}`);
-  console.log(JSON.stringify(line));
-  process.exitCode = missed.length > 0 ? 1 : 0;
-} finally {
-  rmSync(dir, { recursive: true, force: true });
 }
+filling.end();
+
+const rates = names.map(noRates);
+const counted: Awaited<ReturnType<typeof count>>[] = [];
+const system = await LedgerSystem.start(dir, names);
+try {
+  const random = randomFrom(1);
+  // The first round makes the runtime warm, and is not told.
+  const rounds = progress('rounds', PLAN.rounds + 1);
+  for (let n = 0; n <= PLAN.rounds; n += 1) {
+    for (const [at, name] of names.entries()) {
+      const into = n === 0 ? noRates() : rates[at];
+      if (into) await round(system, name, random, into);
+    }
+    rounds.advance(1);
+  }
+  rounds.end();
+  for (const name of names) counted.push(await count(system, name));
+} finally {
+  await system.stop();
+}
+
+const sizes = names.map((name, at) => {
+  const path = paths.get(name) ?? '';
+  const taken = counted[at];
+  const ofSize = rates[at];
+  if (!taken || !ofSize) throw new Error(`${name} was not measured.`);
+  const { ledger, hourly, daily, deadLetters } = readBooks(path, TODAY, firstIdOf(TODAY));
+  if (deadLetters > 0 || [ledger, hourly, daily].some((sum) => sum !== PLAN.counted)) {
+    throw new Error(`The books do not agree: ${JSON.stringify({ ledger, hourly, daily, deadLetters })}`);
+  }
+  return sizeFigures({
+    rows: PLAN.sizes[at] ?? 0,
+    rates: ofSize,
+    ratesOfNone: rates[0]?.consumer ?? [],
+    batch: BATCH,
+    counts: taken.counts,
+    countedEvents: PLAN.counted,
+    handlerMs: taken.handlerMs,
+    sqliteMs: median(runBySqlite(path, taken.transactions)),
+  });
+});
+const line = lastLine(sizes);
+const missed = missedBudgets(line, sizes, args.quick ? QUICK_BUDGETS : BUDGETS);
+printTable(sizes);
+if (args.save) saveResult('ledger', { ...line, machine, plan: { ...PLAN, batch: BATCH }, sizes, rounds: rates });
+for (const what of missed) console.error(`missed: ${what}`);
+console.log(JSON.stringify(line));
+process.exitCode = missed.length > 0 ? 1 : 0;

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { LOCAL_KEY } from '../../scripts/local-state.ts';
@@ -14,6 +11,7 @@ import { BUDGETS, type Held, heldBy, lastLine, mb, missedBudgets, printTable } f
 import { memoryOf, untilQuiet } from './process-cpu.ts';
 import { saveResult } from './results.ts';
 import { startSimulator } from './simulator.ts';
+import { workspace } from './workspace.ts';
 
 /**
  * What the API worker's isolate holds while many streams are in progress, and when they end. V8 lets garbage lie about
@@ -42,7 +40,7 @@ function bodyOf({ chunks, gapMs }: typeof STREAMS, seed: number): string {
   return JSON.stringify({ model: 'openai/gpt-5-mini', stream: true, messages, sim: { chunks, gap_ms: gapMs, seed } });
 }
 
-const dir = mkdtempSync(join(tmpdir(), 'openai-api-bench-'));
+const dir = workspace();
 const machine = thisMachine();
 const simulator = await startSimulator();
 try {
@@ -139,5 +137,4 @@ try {
   }
 } finally {
   await simulator.stop();
-  rmSync(dir, { recursive: true, force: true });
 }

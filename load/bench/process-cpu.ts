@@ -38,12 +38,21 @@ export function usedCpu(pid: number): () => number {
 const QUIET_AFTER_MS = 1_300;
 const LOOK_EVERY_MS = 200;
 
-/** Waits until a process has done what it does after its answers: queues, and what they feed. */
+/** What is not done by then never will be. */
+const QUIET_WITHIN_MS = 60_000;
+
+/**
+ * Waits until a process has done what it does after its answers: queues, and what they feed.
+ *
+ * @throws Error when it does not come to rest.
+ */
 export async function untilQuiet(pid: number): Promise<void> {
   await wait(QUIET_AFTER_MS);
-  for (let before = cpuMs(pid), now = before + TICK_MS; ; before = now) {
+  const deadline = Date.now() + QUIET_WITHIN_MS;
+  for (let before = cpuMs(pid), now = before + TICK_MS; Date.now() < deadline; before = now) {
     await wait(LOOK_EVERY_MS);
     now = cpuMs(pid);
     if (now - before <= TICK_MS) return;
   }
+  throw new Error(`workerd was still busy after ${QUIET_WITHIN_MS / 1000} s.`);
 }

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LOCAL_KEY } from '../../scripts/local-state.ts';
 import { progress } from '../../scripts/progress.ts';
@@ -11,6 +8,7 @@ import { untilQuiet, usedCpu } from './process-cpu.ts';
 import { BUDGETS, type Cell, figuresOf, lastLine, missedBudgets, printTable, QUICK_BUDGETS } from './relay-report.ts';
 import { saveResult } from './results.ts';
 import { startSimulator } from './simulator.ts';
+import { workspace } from './workspace.ts';
 
 /**
  * What the gateway costs beside a bare passthrough and beside the same job done inline: CPU of the server's process,
@@ -23,8 +21,10 @@ const { values: args } = parseArgs({
 });
 
 const CONNECTIONS = 16;
-const ROUNDS = args.quick ? 2 : 7;
-const SHARE = args.quick ? 0.4 : 1;
+const ROUNDS = args.quick ? 1 : 6;
+const SHARE = args.quick ? 0.3 : 1;
+/** Rounds that make the runtime warm, and are not told. */
+const WARM_UP = args.quick ? 0 : 1;
 
 /** What is asked for, how often a round over all connections, and how often one after the other. */
 const WORKLOADS = [
@@ -34,7 +34,7 @@ const WORKLOADS = [
 ] as const;
 type Workload = (typeof WORKLOADS)[number];
 
-/** A share of the requests, so that a round of the slow one does not take all the time. */
+/** Of the requests over all connections, so that a round of the slow one does not take all the time. */
 const SHARES: Record<ContestantName, number> = { passthrough: 1, gateway: 1, stubbed: 1, inline: 0.15 };
 
 function bodyOf({ stream, chunks }: Workload): string {
@@ -49,8 +49,7 @@ interface Asked extends Contestant {
 /** One contestant's turn: over all connections, with whatever it does afterwards; then one after the other. */
 async function turn({ pid, client, name }: Asked, workload: Workload): Promise<Cell> {
   const body = bodyOf(workload);
-  const count = (requests: number): number => Math.max(4, Math.round(requests * SHARES[name] * SHARE));
-  const requests = Math.max(CONNECTIONS, count(workload.requests));
+  const requests = Math.max(CONNECTIONS, Math.round(workload.requests * SHARES[name] * SHARE));
   // JSON is of use once it is whole; a stream once it begins.
   const untilUse = (timing: Timing): number => (workload.stream ? timing.firstByte : timing.total);
   const cpu = usedCpu(pid);
@@ -58,15 +57,19 @@ async function turn({ pid, client, name }: Asked, workload: Workload): Promise<C
   const concurrent = await client.askMany(body, requests, CONNECTIONS);
   const elapsed = performance.now() - startedAt;
   await untilQuiet(pid);
+  const cpuMs = cpu() / requests;
+  const sequential = await client.askMany(body, Math.max(4, Math.round(workload.sequential * SHARE)), 1);
+  // What it does afterwards is not to disturb whose turn is next.
+  await untilQuiet(pid);
   return {
-    cpuMs: cpu() / requests,
+    cpuMs,
     perSecond: (requests * 1_000) / elapsed,
     concurrent: concurrent.map(untilUse),
-    sequential: (await client.askMany(body, count(workload.sequential), 1)).map(untilUse),
+    sequential: sequential.map(untilUse),
   };
 }
 
-const dir = mkdtempSync(join(tmpdir(), 'openai-api-bench-'));
+const dir = workspace();
 const machine = thisMachine();
 const simulator = await startSimulator();
 const asked: Asked[] = [];
@@ -89,15 +92,14 @@ try {
   const cells = new Map(
     WORKLOADS.map(({ name }) => [name, new Map(CONTESTANTS.map((one) => [one, [] as Cell[]] as const))] as const),
   );
-  // The first round makes the runtime warm, and is not told.
-  const rounds = progress('turns', (ROUNDS + 1) * WORKLOADS.length * CONTESTANTS.length);
-  for (let n = 0; n <= ROUNDS; n += 1) {
+  const rounds = progress('turns', (WARM_UP + ROUNDS) * WORKLOADS.length * CONTESTANTS.length);
+  for (let n = 0; n < WARM_UP + ROUNDS; n += 1) {
     for (const workload of WORKLOADS) {
       for (let at = 0; at < asked.length; at += 1) {
         const contestant = asked[(at + n) % asked.length];
         if (!contestant) continue;
         const cell = await turn(contestant, workload);
-        if (n > 0) cells.get(workload.name)?.get(contestant.name)?.push(cell);
+        if (n >= WARM_UP) cells.get(workload.name)?.get(contestant.name)?.push(cell);
         await simulator.forget();
         rounds.advance(1);
       }
@@ -107,7 +109,7 @@ try {
 
   const figures = figuresOf(cells);
   const line = lastLine(figures);
-  const missed = missedBudgets(line, args.quick ? QUICK_BUDGETS : BUDGETS);
+  const missed = missedBudgets(figures, args.quick ? QUICK_BUDGETS : BUDGETS);
   printTable(figures);
   if (args.save) saveResult('relay', { ...line, machine, rounds: ROUNDS, connections: CONNECTIONS, figures });
   for (const what of missed) console.error(`missed: ${what}`);
@@ -119,5 +121,4 @@ try {
     await miniflare.dispose();
   }
   await simulator.stop();
-  rmSync(dir, { recursive: true, force: true });
 }

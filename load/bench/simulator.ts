@@ -19,6 +19,9 @@ export async function startSimulator(): Promise<Simulator> {
     env: { ...process.env, PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  // Miniflare ends this process on Ctrl-C, past every `finally`.
+  const endedWith = () => child.kill('SIGKILL');
+  process.once('exit', endedWith);
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
   const url = /ready (\S+)/.exec(line.toString())?.[1];
   if (!url) throw new Error(`The simulator did not start: ${line}`);
@@ -36,6 +39,7 @@ export async function startSimulator(): Promise<Simulator> {
       await Promise.all(['ledger', 'posthog'].map((what) => fetch(`${origin}/sim/${what}`, { method: 'DELETE' })));
     },
     async stop() {
+      process.off('exit', endedWith);
       const exit = once(child, 'exit');
       child.kill('SIGTERM');
       await exit;
