@@ -7,8 +7,15 @@ import { createInterface } from 'node:readline';
 
 const MODULE = 'go.k6.io/k6@v1.8.1';
 const PROGRESS_EVERY_MS = 10_000;
-/** k6's exit code when thresholds were crossed; any other but 0: it could not run. */
-const THRESHOLDS_CROSSED = 99;
+/** What came of a run: all thresholds held, some were crossed, or somebody ended it before its time. */
+export type Outcome = 'held' | 'crossed' | 'interrupted';
+
+/** By k6's exit code; any other: it could not run. */
+const OUTCOMES = new Map<number | null, Outcome>([
+  [0, 'held'],
+  [99, 'crossed'],
+  [105, 'interrupted'],
+]);
 
 /** Where k6 is: on the PATH, or where Go installs programs; null where it is not. */
 export function findK6(): string | null {
@@ -74,10 +81,9 @@ export interface Run {
 /**
  * Runs a script to its end. k6 shows its own progress: as it likes on a terminal, elsewhere a line every ten seconds.
  *
- * @returns whether all thresholds held.
  * @throws Error of one line when it could not run.
  */
-export async function runK6(path: string, { script, consoleFile, summaryFile, env }: Run): Promise<boolean> {
+export async function runK6(path: string, { script, consoleFile, summaryFile, env }: Run): Promise<Outcome> {
   const onTerminal = process.stdout.isTTY === true;
   const child = spawn(
     path,
@@ -104,8 +110,9 @@ export async function runK6(path: string, { script, consoleFile, summaryFile, en
   process.once('SIGTERM', end);
   const [code] = (await once(child, 'close')) as [number | null];
   process.off('SIGTERM', end);
-  if (code !== 0 && code !== THRESHOLDS_CROSSED) throw new Error(`k6 ended with ${code}.`);
-  return code === 0;
+  const outcome = OUTCOMES.get(code);
+  if (outcome === undefined) throw new Error(`k6 ended with ${code}.`);
+  return outcome;
 }
 
 /** Passes on what k6 prints, but of its progress, two lines a second, one every so often. */

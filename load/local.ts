@@ -17,7 +17,7 @@ export interface LoadedSystem {
 
 /** Starts it, with an account for each some of the people, and one that has a low limit. */
 export async function startLoaded(): Promise<LoadedSystem> {
-  const system = await startLocal({ POSTHOG_API_KEY: 'phc_of_the_load' });
+  const system = await startLocal({ POSTHOG_API_KEY: 'phc_of_the_load' }, undefined, { ownGroup: true });
   const forgetting = setInterval(() => system.upstream.posthog.clear(), FORGET_EVERY_MS);
   const stop = async () => {
     clearInterval(forgetting);

@@ -12,15 +12,22 @@ export type Where = { stateDir: string } | { environment: string };
 export interface RunRecord {
   load: string;
   where: Where;
+  /** When k6 was started, and when it had ended, Unix ms; null: it has not, or nobody noticed. */
+  startedAt: number;
+  endedAt: number | null;
 }
 
-/** What k6 summed up. */
+/** What k6 summed up; null for each that it did not say. */
 export interface Summary {
-  requests: number;
+  requests: number | null;
   /** Of all requests, 0 to 1. */
-  failedRate: number;
-  /** ms; null where no simulator told its own time. */
+  failedRate: number | null;
+  /** ms; null also where no simulator told its own time. */
   addedP95Ms: number | null;
+  /** Requests that were answered with 2xx, those before the load begins included. */
+  succeeded: number | null;
+  /** Requests of which k6 did not see how they were answered. */
+  cutOff: number | null;
 }
 
 /** What k6 saw of the requests of a run. */
@@ -48,7 +55,7 @@ export function keepRecord(record: RunRecord): void {
 }
 
 /** Keeps the ledger of a run's own system, which is about to go, so that it can be audited again. */
-export function keepLedger(load: string, stateDir: string): void {
+export function keepLedger(stateDir: string): void {
   const kept = join(DIR, 'state');
   const dir = localDatabaseDir(kept);
   rmSync(kept, { recursive: true, force: true });
@@ -56,7 +63,7 @@ export function keepLedger(load: string, stateDir: string): void {
   const database = openLocalDatabase(stateDir);
   database.prepare('VACUUM INTO ?').run(join(dir, 'ledger.sqlite'));
   database.close();
-  keepRecord({ load, where: { stateDir: kept } });
+  keepRecord({ ...lastRecord(), where: { stateDir: kept } });
 }
 
 /** @throws Error of one line when there was no run. */
@@ -73,20 +80,26 @@ export function seenIn(load: string): Seen {
   return { successes: successes.toSorted(), remarks: lines.filter((line) => !/^[\da-f-]{36} \d+$/.test(line)) };
 }
 
-/** @throws Error of one line when k6 did not write it. */
+/** What k6 summed up of a scenario's last run: nothing if it was ended before it could. */
 export function summaryOf(load: string): Summary {
-  const { metrics } = JSON.parse(readFileSync(filesOf(load).summaryFile, 'utf8')) as {
+  const { summaryFile } = filesOf(load);
+  if (!existsSync(summaryFile)) {
+    return { requests: null, failedRate: null, addedP95Ms: null, succeeded: null, cutOff: null };
+  }
+  const { metrics } = JSON.parse(readFileSync(summaryFile, 'utf8')) as {
     metrics: {
       failed?: { passes: number; fails: number; value: number };
       added_ms?: { 'p(95)': number; max: number };
-    };
+    } & Record<'asked' | 'answered' | 'succeeded', { count: number } | undefined>;
   };
-  const { failed, added_ms } = metrics;
-  if (!failed) throw new Error('k6 made no requests.');
+  const { failed, added_ms, asked, answered, succeeded } = metrics;
   return {
-    requests: failed.passes + failed.fails,
-    failedRate: failed.value,
+    requests: failed ? failed.passes + failed.fails : null,
+    failedRate: failed?.value ?? null,
     // Of nothing k6 sums up zeros.
     addedP95Ms: added_ms?.max ? Math.round(added_ms['p(95)'] * 10) / 10 : null,
+    // What was never counted up is not in the summary.
+    succeeded: succeeded?.count ?? 0,
+    cutOff: (asked?.count ?? 0) - (answered?.count ?? 0),
   };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { run, UsageError } from '../scripts/cli.ts';
-import { auditRun } from './audit-run.ts';
+import { type Audited, auditRun } from './audit-run.ts';
 import { k6, runK6 } from './k6.ts';
 import { startLoaded } from './local.ts';
 import { freshFiles, keepLedger, keepRecord, type RunRecord, seenIn, summaryOf, type Where } from './results.ts';
@@ -27,7 +27,7 @@ ${Object.entries(SCENARIOS)
   .map(([name, what]) => `  ${name.padEnd(12)}${what}`)
   .join('\n')}
 
-Without BASE_URL it starts both workers and the simulated OpenRouter on this machine, and stops them in the end. The exit code is 1 if a threshold was crossed, or if the ledger lacks anything, has anything twice, or cannot be read.
+Without BASE_URL it starts both workers and the simulated OpenRouter on this machine, and stops them in the end. The exit code is 1 if a threshold was crossed, if the ledger lacks anything, has anything twice, or cannot be read, or if it was interrupted: then the summary and the audit are of what was done until then.
 
   --env NAME       whose D1 is read, if BASE_URL is a deployed system: staging if not said otherwise
   --no-audit       the ledger is not looked at; npm run load:audit does that later
@@ -61,7 +61,7 @@ async function main(args: readonly string[]): Promise<void> {
   try {
     if (interrupted) return;
     await load(program, asked, env, { stateDir: system.stateDir });
-    keepLedger(asked.load, system.stateDir);
+    keepLedger(system.stateDir);
   } finally {
     await stop();
     if (process.exitCode) {
@@ -75,28 +75,42 @@ async function main(args: readonly string[]): Promise<void> {
 /** Runs the scenario and the audit, and says what came of it; the exit code is 1 if anything is not as it must be. */
 async function load(program: string, asked: Asked, env: Record<string, string>, where: Where): Promise<void> {
   const { load } = asked;
-  const record: RunRecord = { load, where };
   const files = freshFiles(load);
+  const record: RunRecord = { load, where, startedAt: Date.now(), endedAt: null };
   keepRecord(record);
   const script = `load/scenarios/${load}.ts`;
-  const held = await runK6(program, { script, ...files, env: { ...env, LOG_REQUESTS: '1' } }).finally(() => tell(load));
+  const outcome = await runK6(program, { script, ...files, env: { ...env, LOG_REQUESTS: '1' } }).finally(() =>
+    tell(load),
+  );
+  const ended = { ...record, endedAt: Date.now() };
+  keepRecord(ended);
+  if (outcome === 'interrupted') console.error('k6 was interrupted: this is what it saw until then.');
   const { requests, failedRate, addedP95Ms } = summaryOf(load);
-  const findings = asked.audit ? await auditRun(record).catch(notAudited) : null;
-  if (!held || (asked.audit && !findings?.clean)) process.exitCode = 1;
+  if (requests === null && outcome !== 'interrupted') throw new Error('k6 made no requests.');
+  const audited = asked.audit ? await auditUntilInterrupted(ended).catch(notAudited) : null;
+  if (outcome !== 'held' || (asked.audit && !audited?.clean)) process.exitCode = 1;
   console.log(
     JSON.stringify({
       load,
       requests,
       failed_rate: failedRate,
       added_p95_ms: addedP95Ms,
-      ledger_missing: findings?.missing.length ?? null,
-      ledger_doubled: findings?.doubled.length ?? null,
+      ledger_missing: audited?.ledger_missing ?? null,
+      ledger_doubled: audited?.ledger_doubled ?? null,
     }),
   );
 }
 
+/** After k6's end, Ctrl-C ends the waiting for the queues. */
+async function auditUntilInterrupted(record: RunRecord): Promise<Audited> {
+  const enough = new AbortController();
+  const end = () => enough.abort();
+  process.once('SIGINT', end).once('SIGTERM', end);
+  return auditRun(record, enough.signal).finally(() => process.off('SIGINT', end).off('SIGTERM', end));
+}
+
 function notAudited({ message }: Error): null {
-  console.error(`The ledger could not be read: ${message}\nnpm run load:audit looks again.`);
+  console.error(`There was no audit: ${message}\nnpm run load:audit looks again.`);
   return null;
 }
 

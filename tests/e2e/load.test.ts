@@ -1,9 +1,12 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { findK6 } from '../../load/k6.ts';
 import { uuidv7 } from '../../shared/ids.ts';
+import { eventually } from '../support/eventually.ts';
 import { runProgram } from '../support/script.ts';
 
 /** `npm run load`, or `load:audit`, without npm. */
@@ -94,12 +97,48 @@ describe.skipIf(findK6() === null)(
       expect(countOf(stdout, 'limited_refused')).toBeGreaterThan(30);
     });
 
+    it('interrupted, it sums up and audits what was done, and takes nothing that was cut off for doubled', async () => {
+      const begun = spawn(process.execPath, ['load/run.ts', 'soak'], {
+        env: { ...process.env, BASE_URL: '', PROFILE: 'ci', NO_COLOR: '1', SOAK_DURATION: '10m' },
+        // A group of its own, all of which is sent the signal: so does a terminal at Ctrl-C.
+        detached: true,
+      });
+      let [stdout, stderr] = ['', ''];
+      begun.stdout.on('data', (chunk) => (stdout += chunk));
+      begun.stderr.on('data', (chunk) => (stderr += chunk));
+      const closed = once(begun, 'close');
+      onTestFinished(async () => {
+        begun.kill('SIGTERM');
+        await closed;
+      });
+      const log = 'load/results/soak.requests.log';
+      rmSync(log, { force: true });
+      await eventually(
+        async () => (existsSync(log) && readFileSync(log, 'utf8').split('\n').length > 40) || null,
+        120_000,
+      );
+      process.kill(-(begun.pid ?? 0), 'SIGINT');
+      const [code] = await closed;
+      const last = stdout.trimEnd().split('\n').at(-1) ?? '';
+      console.log(last, stderr);
+      expect(code, stdout + stderr).toBe(1);
+      expect(stderr).toContain('k6 was interrupted');
+      expect(JSON.parse(last)).toEqual({
+        load: 'soak',
+        ...RIGHT,
+        failed_rate: expect.any(Number),
+        requests: expect.toSatisfy((requests: number) => requests > 10),
+        // What was cut off may have been answered all the same.
+        ledger_doubled: expect.toBeOneOf([0, null]),
+      });
+    });
+
     it('fails when a threshold is crossed', async () => {
       const env = { BASE_URL: await failingSystem(), API_KEY: 'sk-any' };
       const { code, stderr, last } = await npmRun('run', ['smoke', '--no-audit'], env);
       expect(code).toBe(1);
       expect(stderr).toContain('Failed: 500');
-      expect(stderr).toContain('what the gateway adds cannot be told');
+      expect(stderr).toContain('what the gateway adds is only its own word');
       expect(JSON.parse(last)).toEqual({
         load: 'smoke',
         requests: expect.any(Number),

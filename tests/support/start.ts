@@ -14,10 +14,16 @@ export interface Started {
   output(): string;
 }
 
+/** Whom signals reach. */
+interface Signals {
+  /** Whether Ctrl-C at the terminal is kept from it: whoever started it ends it. */
+  ownGroup?: boolean;
+}
+
 /** `npm start` without npm: the same script, so that signals reach it as Ctrl-C does. */
-export function start(env: Record<string, string>): Started {
+export function start(env: Record<string, string>, { ownGroup = false }: Signals = {}): Started {
   const { OPENROUTER_API_KEY: _, ...outer } = process.env;
-  const child = spawn(process.execPath, ['scripts/start.mjs'], { env: { ...outer, ...env } });
+  const child = spawn(process.execPath, ['scripts/start.mjs'], { env: { ...outer, ...env }, detached: ownGroup });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
   return { child, output: () => output };
@@ -68,21 +74,25 @@ export interface LocalSystem {
 export async function startLocal(
   vars: Record<string, string> = {},
   configure: (stateDir: string) => Promise<Record<string, string>> = async () => ({}),
+  signals: Signals = {},
 ): Promise<LocalSystem> {
   const upstream = await startUpstream();
   const port = await freePort();
   const stateDir = await mkdtemp(join(tmpdir(), 'openai-api-'));
-  const started = start({
-    OPENROUTER_API_KEY: 'sk-or-v1-of-the-tests',
-    UPSTREAM_BASE_URL: upstream.url,
-    POSTHOG_HOST: upstream.origin,
-    ...vars,
-    ...(await configure(stateDir)),
-    PORT: String(port),
-    // Any free one: several systems start at the same time.
-    INSPECTOR_PORT: '0',
-    STATE_DIR: stateDir,
-  });
+  const started = start(
+    {
+      OPENROUTER_API_KEY: 'sk-or-v1-of-the-tests',
+      UPSTREAM_BASE_URL: upstream.url,
+      POSTHOG_HOST: upstream.origin,
+      ...vars,
+      ...(await configure(stateDir)),
+      PORT: String(port),
+      // Any free one: several systems start at the same time.
+      INSPECTOR_PORT: '0',
+      STATE_DIR: stateDir,
+    },
+    signals,
+  );
   await untilReady(started);
   return {
     origin: `http://127.0.0.1:${port}`,

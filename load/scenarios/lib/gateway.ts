@@ -1,6 +1,6 @@
 import { fail } from 'k6';
 import http, { type RefinedResponse } from 'k6/http';
-import { Rate, Trend } from 'k6/metrics';
+import { Counter, Rate, Trend } from 'k6/metrics';
 import { refusalFlaws } from './refusal.ts';
 import { API, CHAT_MODEL, EMBEDDINGS_MODEL, KEYS } from './target.ts';
 
@@ -18,6 +18,11 @@ const gatewayTook = new Trend('gateway_ms', true);
 /** Streams: between two events on average, and that less the simulator's own time, ms. */
 const betweenEvents = new Trend('between_events_ms', true);
 const addedBetweenEvents = new Trend('added_between_events_ms', true);
+
+/** For the audit: requests begun, those of which is known how they were answered, and of these those with 2xx. */
+const asked = new Counter('asked');
+const answered = new Counter('answered');
+const succeeded = new Counter('succeeded');
 
 /** What is known of the system before the load begins. */
 export interface Target {
@@ -45,7 +50,8 @@ export function setup(): Target {
   const refused = answers.find(({ status }) => status !== 200);
   if (refused) fail(`${API} answers ${refused.status || refused.error}: ${refused.body.slice(0, 300)}`);
   const simulated = answers.every(({ body }) => JSON_TOOK.test(body));
-  if (!simulated) console.warn('The upstream does not tell its own time: what the gateway adds is only its own word, gateway_ms.');
+  if (!simulated)
+    console.warn('The upstream does not tell its own time: what the gateway adds is only its own word, gateway_ms.');
   return { simulated };
 }
 
@@ -106,13 +112,17 @@ function question(): string {
 }
 
 function post(path: string, key: string, body: object, statuses: number[] = [200]): Answer {
+  asked.add(1);
   const answer = http.post(API + path, JSON.stringify(body), {
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     responseType: 'text',
     responseCallback: http.expectedStatuses(...statuses),
     timeout: '120s',
   });
-  // For the audit: what was answered, by the gateway's id of it.
+  // A request that was cut off, by its timeout or by the end of the run, has no status: k6 knows no half answers.
+  if (answer.status !== 0) answered.add(1);
+  if (answer.status >= 200 && answer.status < 300) succeeded.add(1);
+  // For the audit too: what was answered, by the gateway's id of it.
   const id = answer.headers['X-Request-Id'];
   if (__ENV.LOG_REQUESTS && id !== undefined) console.log(`${id} ${answer.status}`);
   // A refused connection has no body at all.
