@@ -139,7 +139,8 @@ CREATE INDEX IF NOT EXISTS unpriced_attempts_without_cost ON unpriced_attempts (
 -- The primary keys begin with the period: what is written now lies together, on as few pages after millions of rows
 -- as on the first day. With the account first, each row of a batch would be on a page of its own, and writing those is
 -- most of what a batch then costs. An account's usage over a span of time is a seek each hour or day of it
--- (shared/periods.ts).
+-- (shared/periods.ts). Tables that have the account first must be rebuilt, which this file does not do
+-- (docs/decisions/0009-rollups-begin-with-their-period.md).
 CREATE TABLE IF NOT EXISTS usage_rollups_hourly (
   user_id            TEXT    NOT NULL,
   hour               INTEGER NOT NULL,                 -- Unix ms of the hour's start, by created_at

@@ -102,12 +102,12 @@ async function readRows(
   const columns = [...new Set(groups.flatMap((group) => COLUMNS[group] ?? []))];
   const shown = ['user_id', 'key_id', 'model'].map((name) => (columns.includes(name) ? name : `NULL AS ${name}`));
   const sql = `
-    WITH RECURSIVE ${periods(table, period)}
+    ${userIds === null ? '' : `WITH RECURSIVE ${periods(table, period)}`}
     SELECT ${period} AS bucket, ${shown.join(', ')}, sum(requests) AS requests, sum(input_tokens) AS input_tokens,
            sum(output_tokens) AS output_tokens, sum(cached_tokens) AS cached_tokens,
            sum(cache_write_tokens) AS cache_write_tokens, sum(cost_nano_usd) AS cost_nano_usd
-      FROM periods JOIN ${table} ON ${period} = periods.at
-     WHERE ${userIds === null ? '?3 IS NULL' : 'user_id IN (SELECT value FROM json_each(?3))'}
+      FROM ${userIds === null ? table : `periods JOIN ${table} ON ${period} = periods.at`}
+     WHERE ${userIds === null ? `${period} >= ?1 AND ${period} < ?2 AND ?3 IS NULL` : 'user_id IN (SELECT value FROM json_each(?3))'}
        AND (?4 IS NULL OR key_id IN (SELECT value FROM json_each(?4)))
        AND (?5 IS NULL OR model IN (SELECT value FROM json_each(?5)))
      GROUP BY ${[period, ...columns].join(', ')}

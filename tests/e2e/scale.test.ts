@@ -4,6 +4,7 @@ import type { UsageEvent } from '../../shared/usage-event.ts';
 import { type CountedSystem, type Counts, startCounted } from '../scale/counted-system.ts';
 import { document } from '../scale/document.ts';
 import type { BilledBatch, Findings } from '../scale/findings.ts';
+import { readMeasured } from '../scale/measured.ts';
 import { picture } from '../scale/picture.ts';
 import { eventually } from '../support/eventually.ts';
 import { ledgerRow } from '../support/system.ts';
@@ -52,12 +53,16 @@ async function countKinds(): Promise<Map<string, Counts>> {
   const stream = { stream: true };
   const poor = await system.createKey('poor', { limits: { requests_per_minute: 0 } });
   const rich = await system.createKey('rich', { limits: { budget_month_nano_usd: 1e12 } });
+  const unlimited = await system.createKey('unlimited');
+  await system.db.exec(`UPDATE users SET tier = 'unlimited' WHERE id = 'unlimited'`);
   const kinds = new Map<string, Counts>();
   kinds.set('an account’s first', await countsOf({ body: stream }));
   kinds.set('**stream**', await countsOf({ body: stream }));
   kinds.set('**JSON**', await countsOf({}));
   await countsOf({ key: rich, body: stream });
   kinds.set('stream, with a budget', await countsOf({ key: rich, body: stream }));
+  await countsOf({ key: unlimited, body: stream });
+  kinds.set('stream, tokens not limited', await countsOf({ key: unlimited, body: stream }));
   kinds.set('cacheable, not there', await countsOf({ body: { temperature: 0 } }));
   kinds.set('given from the cache', await countsOf({ body: { temperature: 0 } }));
   const headers = { 'idempotency-key': 'a' };
@@ -175,6 +180,7 @@ it('writes docs/scale.md: what requests take, counted, and what that costs', { t
     spread,
     alerts,
     retention: { counts: await countRetention(), requests },
+    measured: readMeasured(),
   };
   await expect(document(found)).toMatchFileSnapshot('../../docs/scale.md');
   await expect(picture(found)).toMatchFileSnapshot('../../docs/scale.svg');

@@ -12,12 +12,14 @@ export const COMPONENTS = {
   KV: ['kv_reads', 'kv_writes'],
   Queues: ['queue_operations'],
   D1: ['d1_rows_read', 'd1_rows_written'],
+  Logs: ['log_events'],
 } as const satisfies Record<string, readonly (keyof typeof PER_MILLION)[]>;
 
 /** Dollars for a million requests, by component. CPU time, storage and what is included in the plan are left out. */
 export function dollars(counts: Counts): Record<keyof typeof COMPONENTS, number> {
   const all: Counts = {
     ...counts,
+    log_events: logEvents(counts),
     do_gb_s: ((counts.do_requests ?? 0) * CALL_MS * LIMITS.objectMemoryGb) / 1000,
   };
   const parts = Object.entries(COMPONENTS).map(([component, names]) => [
@@ -25,6 +27,11 @@ export function dollars(counts: Counts): Record<keyof typeof COMPONENTS, number>
     names.reduce((sum, name) => sum + (all[name] ?? 0) * PER_MILLION[name], 0),
   ]);
   return Object.fromEntries(parts) as Record<keyof typeof COMPONENTS, number>;
+}
+
+/** What Workers Logs are told: of each invocation, of a worker or an object, one log, and the lines that they log. */
+export function logEvents({ worker_requests = 0, do_requests = 0, log_lines = 0 }: Counts): number {
+  return worker_requests + do_requests + log_lines;
 }
 
 /** The sum of some counts, the second times a factor. */

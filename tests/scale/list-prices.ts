@@ -16,6 +16,7 @@ export const PER_MILLION = {
   d1_rows_written: 1,
   r2_class_a: 4.5,
   r2_class_b: 0.36,
+  log_events: 0.6,
 } as const;
 
 /** Dollars for a GB kept for a month. */
@@ -29,6 +30,7 @@ export const PAGES = {
   Queues: 'https://developers.cloudflare.com/queues/platform/pricing/',
   D1: 'https://developers.cloudflare.com/d1/platform/pricing/',
   R2: 'https://developers.cloudflare.com/r2/pricing/',
+  'Workers Logs': 'https://developers.cloudflare.com/workers/observability/logs/workers-logs/',
 } as const;
 
 /** What Cloudflare lets one of each do. */

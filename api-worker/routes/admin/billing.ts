@@ -33,9 +33,9 @@ const CSV_COLUMNS = ['month', 'user_id', 'model', ...COUNTS, 'cost_usd'] as cons
 
 /** Bound to (from, to), and to one account if it is one's. */
 const linesSql = (own: boolean): string => `
-  WITH RECURSIVE ${periods('usage_rollups_daily', 'day')}
+  ${own ? `WITH RECURSIVE ${periods('usage_rollups_daily', 'day')}` : ''}
   SELECT user_id, model, ${COUNTS.map((count) => `sum(${count}) AS ${count}`).join(', ')}
-    FROM periods JOIN usage_rollups_daily ON day = periods.at ${own ? 'AND user_id = ?3' : ''}
+    FROM ${own ? 'periods JOIN usage_rollups_daily ON day = periods.at AND user_id = ?3' : 'usage_rollups_daily WHERE day >= ?1 AND day < ?2'}
    GROUP BY user_id, model
    ORDER BY user_id, model
    LIMIT ${MAX_LINES + 1}`;

@@ -57,9 +57,9 @@ function sqlOf(groups: readonly Group[], own: boolean): string {
   const columns = [...groups.map((group) => `${COLUMNS[group]} AS "${group}"`), 'measure', 'up_to_ms'];
   const positions = columns.map((_, n) => n + 1).join(', ');
   return `
-    WITH RECURSIVE ${periods('usage_latency_hourly', 'hour')}
+    ${own ? `WITH RECURSIVE ${periods('usage_latency_hourly', 'hour')}` : ''}
     SELECT ${columns.join(', ')}, sum(requests) AS requests
-      FROM periods JOIN usage_latency_hourly ON hour = periods.at ${own ? 'AND user_id = ?3' : ''}
+      FROM ${own ? 'periods JOIN usage_latency_hourly ON hour = periods.at AND user_id = ?3' : 'usage_latency_hourly WHERE hour >= ?1 AND hour < ?2'}
      GROUP BY ${positions}
      ORDER BY ${positions}
      LIMIT ${MAX_BUCKETS + 1}`;

@@ -8,6 +8,7 @@ import {
   countedQueue,
   countedStorage,
   countFetches,
+  countLogs,
   countRequests,
   takeCounts,
 } from './counting.ts';
@@ -24,6 +25,7 @@ function counted<E extends ApiBindings>(env: E): E {
 }
 
 countFetches();
+countLogs();
 countRequests(limiter.AccountLimiter.prototype);
 countRequests(answers.IdempotentAnswer.prototype);
 

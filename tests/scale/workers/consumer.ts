@@ -1,6 +1,6 @@
 import type { Env } from '../../../consumer-worker/env.ts';
 import worker from '../../../consumer-worker/index.ts';
-import { count, countedD1, countedQueue, countedR2, countFetches, takeCounts } from './counting.ts';
+import { count, countedD1, countedQueue, countedR2, countFetches, countLogs, takeCounts } from './counting.ts';
 
 function counted(env: Env): Env {
   const { LEDGER_ARCHIVE: bucket } = env;
@@ -13,6 +13,7 @@ function counted(env: Env): Env {
 }
 
 countFetches();
+countLogs();
 
 /**
  * The consumer with all that it does to its bindings counted. `/consumer/counts` takes the counts,

@@ -140,6 +140,11 @@ export function countFetches(): void {
   };
 }
 
+/** Counts the lines that the worker and its objects log. */
+export function countLogs(): void {
+  counting(console, { log: 'log_lines', info: 'log_lines', warn: 'log_lines', error: 'log_lines' });
+}
+
 /** A table in which Miniflare alone writes down an object's name. */
 const OF_MINIFLARE = '__miniflare_do_name';
 
