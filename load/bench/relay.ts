@@ -5,7 +5,7 @@ import { Client, type Timing } from './client.ts';
 import { CONTESTANTS, type Contestant, type ContestantName, startContestant } from './contestants.ts';
 import { thisMachine } from './machine.ts';
 import { untilQuiet, usedCpu } from './process-cpu.ts';
-import { BUDGETS, type Cell, figuresOf, lastLine, missedBudgets, printTable, QUICK_BUDGETS } from './relay-report.ts';
+import { type Cell, figuresOf, lastLine, missedBudgets, printTable } from './relay-report.ts';
 import { saveResult } from './results.ts';
 import { startSimulator } from './simulator.ts';
 import { workspace } from './workspace.ts';
@@ -13,18 +13,15 @@ import { workspace } from './workspace.ts';
 /**
  * What the gateway costs beside a bare passthrough and beside the same job done inline: CPU of the server's process,
  * requests a second, time to the first byte (of JSON: to the last). All contestants run at the same time, are asked in turn, and have one
- * simulated upstream. `--quick`: a small run, for tests. `--save`: the whole result to docs/bench/relay.json. The last
+ * simulated upstream. `--save`: the whole result to docs/bench/relay.json. The last
  * line is JSON; fails if a budget is missed.
  */
-const { values: args } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, save: { type: 'boolean', default: false } },
-});
+const { values: args } = parseArgs({ options: { save: { type: 'boolean', default: false } } });
 
 const CONNECTIONS = 16;
-const ROUNDS = args.quick ? 1 : 6;
-const SHARE = args.quick ? 0.3 : 1;
+const ROUNDS = 6;
 /** Rounds that make the runtime warm, and are not told. */
-const WARM_UP = args.quick ? 0 : 1;
+const WARM_UP = 1;
 
 /** What is asked for, how often a round over all connections, and how often one after the other. */
 const WORKLOADS = [
@@ -49,7 +46,7 @@ interface Asked extends Contestant {
 /** One contestant's turn: over all connections, with whatever it does afterwards; then one after the other. */
 async function turn({ pid, client, name }: Asked, workload: Workload): Promise<Cell> {
   const body = bodyOf(workload);
-  const requests = Math.max(CONNECTIONS, Math.round(workload.requests * SHARES[name] * SHARE));
+  const requests = Math.max(CONNECTIONS, Math.round(workload.requests * SHARES[name]));
   // JSON is of use once it is whole; a stream once it begins.
   const untilUse = (timing: Timing): number => (workload.stream ? timing.firstByte : timing.total);
   const cpu = usedCpu(pid);
@@ -58,7 +55,7 @@ async function turn({ pid, client, name }: Asked, workload: Workload): Promise<C
   const elapsed = performance.now() - startedAt;
   await untilQuiet(pid);
   const cpuMs = cpu() / requests;
-  const sequential = await client.askMany(body, Math.max(4, Math.round(workload.sequential * SHARE)), 1);
+  const sequential = await client.askMany(body, workload.sequential, 1);
   // What it does afterwards is not to disturb whose turn is next.
   await untilQuiet(pid);
   return {
@@ -109,7 +106,7 @@ try {
 
   const figures = figuresOf(cells);
   const line = lastLine(figures);
-  const missed = missedBudgets(figures, args.quick ? QUICK_BUDGETS : BUDGETS);
+  const missed = missedBudgets(figures);
   printTable(figures);
   if (args.save) saveResult('relay', { ...line, machine, rounds: ROUNDS, connections: CONNECTIONS, figures });
   for (const what of missed) console.error(`missed: ${what}`);
