@@ -12,6 +12,8 @@ export interface LoadedSystem {
   system: LocalSystem;
   /** What the scenarios are told of it. */
   env: Record<string, string>;
+  /** Whether it began anew, for a source file, or a folder above, had changed: it then forgets what stood in its queues. */
+  reloaded(): boolean;
   stop(): Promise<void>;
 }
 
@@ -29,7 +31,12 @@ export async function startLoaded(): Promise<LoadedSystem> {
     for (let n = 1; n <= ACCOUNTS; n += 1) keys.push(await keyOf(api, { id: `load-${n}`, tier: 'unlimited' }));
     const limits = { requests_per_minute: LIMITED_PER_MINUTE };
     const limited = await keyOf(api, { id: 'load-limited', limits });
-    return { system, env: { BASE_URL: system.origin, API_KEY: keys.join(','), LIMITED_API_KEY: limited }, stop };
+    return {
+      system,
+      env: { BASE_URL: system.origin, API_KEY: keys.join(','), LIMITED_API_KEY: limited },
+      reloaded: () => system.output().includes('Reloading local server'),
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

@@ -57,11 +57,15 @@ async function main(args: readonly string[]): Promise<void> {
   const { BASE_URL } = process.env;
   if (BASE_URL) return load(program, asked, {}, whereOf(BASE_URL, asked.environment));
   console.log('starting both workers and the simulator');
-  const { system, env, stop } = await startLoaded();
+  const { system, env, reloaded, stop } = await startLoaded();
   try {
     if (interrupted) return;
     await load(program, asked, env, { stateDir: system.stateDir });
     keepLedger(system.stateDir);
+    if (reloaded()) {
+      console.error('Files changed under the development server, which lost its queues: what is missing says nothing.');
+      process.exitCode = 1;
+    }
   } finally {
     await stop();
     if (process.exitCode) {

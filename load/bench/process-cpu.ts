@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 const TICK_MS = 10;
 
 /** CPU time that a process has used so far, user and system, ms; in steps of 10. Linux only. */
-export function cpuMs(pid: number): number {
+function cpuMs(pid: number): number {
   // The name may hold spaces and parentheses: what is counted starts behind its last one.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')

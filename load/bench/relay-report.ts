@@ -72,7 +72,7 @@ function figuresFor(figures: readonly Figures[], workload: WorkloadName, contest
 }
 
 /** CPU time that each further chunk of a stream takes, microseconds. */
-export function microsecondsAChunk(figures: readonly Figures[], contestant: ContestantName): number {
+function microsecondsAChunk(figures: readonly Figures[], contestant: ContestantName): number {
   const [short, long] = [
     figuresFor(figures, 'stream_100', contestant).cpu_ms,
     figuresFor(figures, 'stream_1000', contestant).cpu_ms,
@@ -81,8 +81,6 @@ export function microsecondsAChunk(figures: readonly Figures[], contestant: Cont
 }
 
 /** What `npm run bench:relay` ends with. */
-export type Line = ReturnType<typeof lastLine>;
-
 export function lastLine(figures: readonly Figures[]) {
   const of = (workload: WorkloadName, contestant: ContestantName) => figuresFor(figures, workload, contestant);
   return {
