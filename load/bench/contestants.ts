@@ -33,6 +33,8 @@ const WORKERS: Record<ContestantName, readonly (readonly [config: string, main?:
  *
  * @param dir for what it is built to and what it keeps.
  * @param vars over those of its configuration.
+ * @param shared of the runtime: where its inspector listens; 0: anywhere, unset: nowhere.
+ * @throws Error of one line when it cannot be built or started.
  */
 export async function startContestant(
   name: ContestantName,
