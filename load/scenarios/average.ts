@@ -23,7 +23,7 @@ const SHORT_STAGES = [
 /** A day's ordinary load, up to 200 people at once. */
 export const options = optionsOf(
   { average: { executor: 'ramping-vus', startVUs: 0, stages: SHORT ? SHORT_STAGES : STAGES } },
-  200,
+  100,
 );
 
 export default asPeopleDo;

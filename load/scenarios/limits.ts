@@ -24,7 +24,7 @@ export const options = optionsOf(
     },
     others: { executor: 'constant-vus', exec: 'others', vus: SHORT ? 10 : 50, duration: DURATION },
   },
-  200,
+  100,
   { limited_refused: ['count>0'], limited_let_in: ['count>0'] },
 );
 

@@ -7,7 +7,7 @@ import { SHORT } from './lib/target.ts';
 export { setup } from './lib/gateway.ts';
 
 /** Does it work at all: a few people, each kind of request in turn. */
-export const options = optionsOf({ smoke: { executor: 'constant-vus', vus: 3, duration: SHORT ? '8s' : '1m' } }, 100);
+export const options = optionsOf({ smoke: { executor: 'constant-vus', vus: 3, duration: SHORT ? '8s' : '1m' } }, 75);
 
 export default function smoke(target: Target): void {
   streamedChat(target, ownKey(), { chunks: 20, ttft_ms: 100, gap_ms: 20 });

@@ -13,7 +13,7 @@ export const options = optionsOf(
       duration: __ENV.SOAK_DURATION ?? (SHORT ? '15s' : '30m'),
     },
   },
-  200,
+  100,
 );
 
 export default asPeopleDo;

@@ -23,7 +23,7 @@ const SHORT_STAGES = [
 /** All come at once, and go again. */
 export const options = optionsOf(
   { spike: { executor: 'ramping-vus', startVUs: SHORT ? 2 : 10, stages: SHORT ? SHORT_STAGES : STAGES } },
-  2_000,
+  300,
 );
 
 export default askAndRead;

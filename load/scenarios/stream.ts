@@ -9,8 +9,8 @@ export { setup } from './lib/gateway.ts';
 /** Long streams only: when the first byte comes, and how evenly the rest. */
 export const options = optionsOf(
   { stream: { executor: 'constant-vus', vus: SHORT ? 10 : 30, duration: SHORT ? '12s' : '3m' } },
-  250,
-  { added_first_byte_ms: addedBelow(200), added_between_events_ms: addedBelow(2) },
+  100,
+  { added_first_byte_ms: addedBelow(75), added_between_events_ms: addedBelow(1) },
 );
 
 export default function stream(target: Target): void {
