@@ -1,5 +1,6 @@
 import { firstIdOf } from '../shared/ids.ts';
 
+/** Written out, not taken from the workers' code: that is what is audited. */
 const SUMS = [
   'unpriced_attempts',
   'input_tokens',

@@ -1,4 +1,5 @@
-import { ADD_UP, ROLLUPS, SUMS } from './ledger.ts';
+import { ADD_UP, ROLLUPS } from './ledger.ts';
+import { SUMS } from './ledger-columns.ts';
 import type { OwnPriced, PriceState } from './pricing.ts';
 
 /** An attempt as `unpriced_attempts` holds it. */

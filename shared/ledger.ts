@@ -1,45 +1,7 @@
 import { latencyBucket } from './latency.ts';
+import { LEDGER_COLUMNS, SUMS } from './ledger-columns.ts';
 import { ManyRows } from './many-rows.ts';
 import type { Billed } from './pricing.ts';
-
-/** The columns of a ledger row that stand in the event of the same name. */
-const COLUMNS = [
-  'request_id',
-  'user_id',
-  'key_id',
-  'endpoint',
-  'requested_model',
-  'model',
-  'provider',
-  'generation_id',
-  'status',
-  'finish_reason',
-  'input_tokens',
-  'output_tokens',
-  'cached_tokens',
-  'cache_write_tokens',
-  'reasoning_tokens',
-  'cost_nano_usd',
-  'extra_cost_nano_usd',
-  'unpriced_attempts',
-  'usage_source',
-  'latency_ms',
-  'ttft_ms',
-  'attempts',
-  'created_at',
-] as const satisfies readonly (keyof Billed['event'])[];
-
-/** The columns of a rollup that are sums over columns of the ledger, corrections included. */
-export const SUMS = [
-  'unpriced_attempts',
-  'input_tokens',
-  'output_tokens',
-  'cached_tokens',
-  'cache_write_tokens',
-  'reasoning_tokens',
-  'cost_nano_usd',
-  'extra_cost_nano_usd',
-] as const;
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -116,7 +78,7 @@ const LATE_ROLLUPS = ROLLUPS.map(
 );
 
 const LATE_LEDGER = new ManyRows<Entry>(
-  COLUMNS,
+  LEDGER_COLUMNS,
   `INSERT INTO usage_logs (request_id, adjustment, user_id, key_id, endpoint, requested_model, model, provider, generation_id,
                            status, finish_reason, usage_source, latency_ms, ttft_ms, attempts, created_at, recorded_at,
                            ${SUMS.join(', ')})
@@ -128,13 +90,14 @@ const LATE_LEDGER = new ManyRows<Entry>(
 );
 
 const LEDGER = new ManyRows<Entry>(
-  COLUMNS,
-  `INSERT INTO usage_logs (${COLUMNS.join(', ')}, recorded_at)
-   SELECT ${COLUMNS.join(', ')}, ?2 FROM one WHERE true
+  LEDGER_COLUMNS,
+  `INSERT INTO usage_logs (${LEDGER_COLUMNS.join(', ')}, recorded_at)
+   SELECT ${LEDGER_COLUMNS.join(', ')}, ?2 FROM one WHERE true
    ON CONFLICT DO NOTHING`,
 );
 
-const ATTEMPT_COLUMNS = [
+/** The columns of an unpriced attempt that say what is known of it. */
+export const ATTEMPT_COLUMNS = [
   'model',
   'generation_id',
   'usage_source',

@@ -16,7 +16,6 @@ import {
 import { BooksStorage, type Undelivered } from './books-storage.ts';
 import { readLedgerDays, readPriced } from './ledger-days.ts';
 import { DAY_MS, dayOf, periodOf } from './periods.ts';
-import { WINDOW_MS } from './sliding-window.ts';
 
 /** The rollups of a day are compared some hours after its end, when its last events have long arrived. */
 const REBASE_AFTER_MIDNIGHT_MS = 2 * 3_600_000;
@@ -43,8 +42,8 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
   #alarmAt: number | null = null;
   /** When the ledger is asked about what is held, Unix ms; null: nothing is. */
   #holdsAt: number | null = null;
-  /** Until when the window of tokens may limit a request, Unix ms: one that limits none need not be kept. Unknown at first. */
-  #tokensLimitedUntil = Number.POSITIVE_INFINITY;
+  /** Whether tokens of any request since this object began were limited: a window that limits nothing need not be kept. Null: none came yet. */
+  #limitsTokens: boolean | null = null;
 
   constructor(ctx: DurableObjectState, env: ApiBindings) {
     super(ctx, env);
@@ -63,8 +62,7 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
     const now = Date.now();
     const verdict = this.#books.admit(ask, now);
     // Keys of one account may have different tiers.
-    if (ask.limits.tokens_per_minute !== null) this.#tokensLimitedUntil = now + 2 * WINDOW_MS;
-    else if (this.#tokensLimitedUntil === Number.POSITIVE_INFINITY) this.#tokensLimitedUntil = now;
+    this.#limitsTokens ||= ask.limits.tokens_per_minute !== null;
     if (!verdict.refusal) {
       this.#store.saveWindows(this.#books.state);
       this.#store.saveReservation(ask.requestId, this.#books.state);
@@ -260,7 +258,7 @@ export class AccountLimiter extends DurableObject<ApiBindings> {
   #saveEnd(requestId: string, arrivedAt: number): void {
     const { state } = this.#books;
     // An end amends no other window.
-    if (Date.now() < this.#tokensLimitedUntil) this.#store.saveWindows(state);
+    if (this.#limitsTokens !== false) this.#store.saveWindows(state);
     this.#store.saveReservation(requestId, state);
     this.#store.saveHold(requestId, state);
     this.#store.saveDay(dayOf(arrivedAt), state);

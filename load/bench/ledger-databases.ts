@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { sha256Hex } from '../../shared/ids.ts';
 import { latencyBucket } from '../../shared/latency.ts';
-import type { UsageEvent } from '../../shared/usage-event.ts';
+import { LEDGER_COLUMNS, SUMS } from '../../shared/ledger-columns.ts';
 import { randomFrom } from '../upstream/random.ts';
 import { ACCOUNTS, accountOf, eventsAt, prices } from './ledger-events.ts';
 
@@ -11,26 +11,6 @@ const DAY_MS = 24 * HOUR_MS;
 /** Over which the rows that are there are spread. */
 const SPAN_MS = 30 * DAY_MS;
 const AT_ONCE = 10_000;
-
-const COLUMNS = [
-  ...([
-    'request_id',
-    'user_id',
-    'key_id',
-    'endpoint',
-    'requested_model',
-    'model',
-    'provider',
-    'generation_id',
-  ] as const),
-  ...(['status', 'finish_reason', 'input_tokens', 'output_tokens', 'cached_tokens', 'cache_write_tokens'] as const),
-  ...(['reasoning_tokens', 'cost_nano_usd', 'extra_cost_nano_usd', 'unpriced_attempts', 'usage_source'] as const),
-  ...(['latency_ms', 'ttft_ms', 'attempts', 'created_at'] as const),
-] satisfies (keyof UsageEvent)[];
-const SUMS = [
-  ...['unpriced_attempts', 'input_tokens', 'output_tokens', 'cached_tokens', 'cache_write_tokens', 'reasoning_tokens'],
-  ...['cost_nano_usd', 'extra_cost_nano_usd'],
-];
 
 /**
  * Gives a database, which D1 has made and nobody uses, the schema, a price book, accounts with their keys, and the
@@ -77,7 +57,7 @@ async function addAccounts(db: DatabaseSync): Promise<void> {
 function addLedger(db: DatabaseSync, rows: number, now: number, advance: (count: number) => void): void {
   const random = randomFrom(rows);
   const insert = db.prepare(
-    `INSERT INTO usage_logs (${COLUMNS.join(', ')}, recorded_at) VALUES (${COLUMNS.map(() => '?').join(', ')}, ?)`,
+    `INSERT INTO usage_logs (${LEDGER_COLUMNS.join(', ')}, recorded_at) VALUES (${LEDGER_COLUMNS.map(() => '?').join(', ')}, ?)`,
   );
   const attempt = db.prepare(`
     INSERT INTO unpriced_attempts (request_id, attempt, model, generation_id, usage_source, input_tokens, output_tokens,
@@ -91,7 +71,7 @@ function addLedger(db: DatabaseSync, rows: number, now: number, advance: (count:
       // What was asked for since was told: such rows stand as their corrections have left them.
       const cost = event.cost_nano_usd ?? (event.input_tokens ?? 0) * 300 + (event.output_tokens ?? 0) * 1_500;
       const row = { ...told, created_at, cost_nano_usd: cost, unpriced_attempts: 0 };
-      insert.run(...COLUMNS.map((column) => row[column]), created_at);
+      insert.run(...LEDGER_COLUMNS.map((column) => row[column]), created_at);
       for (const one of unpriced) {
         const tokens = [one.input_tokens, one.output_tokens, one.cached_tokens];
         attempt.run(event.request_id, one.model, one.generation_id, ...tokens, cost, created_at, created_at);

@@ -1,6 +1,6 @@
 import { accepts } from 'hono/accepts';
 import * as z from 'zod';
-import { SUMS } from '../../../shared/ledger.ts';
+import { SUMS } from '../../../shared/ledger-columns.ts';
 import { nanoToUsd } from '../../../shared/money.ts';
 import { periods } from '../../../shared/periods.ts';
 import type { AppContext } from '../../env.ts';

@@ -1,4 +1,6 @@
 import { latencyBucket } from '../../../shared/latency.ts';
+import { ATTEMPT_COLUMNS } from '../../../shared/ledger.ts';
+import { LEDGER_COLUMNS, SUMS } from '../../../shared/ledger-columns.ts';
 import { NO_PRICES, readPriceBook } from '../../../shared/price-book.ts';
 import { type Billed, billedBy } from '../../../shared/pricing.ts';
 import { UsageEvent } from '../../../shared/usage-event.ts';
@@ -6,32 +8,8 @@ import { UsageEvent } from '../../../shared/usage-event.ts';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-const LEDGER = [
-  ...([
-    'request_id',
-    'user_id',
-    'key_id',
-    'endpoint',
-    'requested_model',
-    'model',
-    'provider',
-    'generation_id',
-  ] as const),
-  ...(['status', 'finish_reason', 'input_tokens', 'output_tokens', 'cached_tokens', 'cache_write_tokens'] as const),
-  ...(['reasoning_tokens', 'cost_nano_usd', 'extra_cost_nano_usd', 'unpriced_attempts', 'usage_source'] as const),
-  ...(['latency_ms', 'ttft_ms', 'attempts', 'created_at'] as const),
-];
-const SUMS = [
-  ...(['unpriced_attempts', 'input_tokens', 'output_tokens', 'cached_tokens', 'cache_write_tokens'] as const),
-  ...(['reasoning_tokens', 'cost_nano_usd', 'extra_cost_nano_usd'] as const),
-];
-const ATTEMPT = [
-  ...(['model', 'generation_id', 'usage_source', 'input_tokens', 'output_tokens', 'cached_tokens'] as const),
-  ...(['cache_write_tokens', 'reasoning_tokens', 'images', 'relayed', 'cost_nano_usd', 'state'] as const),
-];
-
 const places = (count: number): string => Array(count).fill('?').join(', ');
-const INSERT = `INSERT INTO usage_logs (${LEDGER.join(', ')}, recorded_at) VALUES (${places(LEDGER.length + 1)}) ON CONFLICT DO NOTHING`;
+const INSERT = `INSERT INTO usage_logs (${LEDGER_COLUMNS.join(', ')}, recorded_at) VALUES (${places(LEDGER_COLUMNS.length + 1)}) ON CONFLICT DO NOTHING`;
 const ROLLUP_COLUMNS = ['requests', 'errors', ...SUMS];
 const rollup = (table: string, period: string): string => `
   INSERT INTO ${table} (user_id, ${period}, key_id, model, ${ROLLUP_COLUMNS.join(', ')}) VALUES (${places(4 + ROLLUP_COLUMNS.length)})
@@ -42,13 +20,13 @@ const LATENCY = `
   INSERT INTO usage_latency_hourly (user_id, hour, key_id, model, measure, up_to_ms, requests) VALUES (${places(6)}, 1)
   ON CONFLICT DO UPDATE SET requests = requests + 1`;
 const UNPRICED = `
-  INSERT INTO unpriced_attempts (request_id, attempt, created_at, updated_at, ${ATTEMPT.join(', ')})
-  VALUES (${places(4 + ATTEMPT.length)}) ON CONFLICT DO NOTHING`;
+  INSERT INTO unpriced_attempts (request_id, attempt, created_at, updated_at, ${ATTEMPT_COLUMNS.join(', ')})
+  VALUES (${places(4 + ATTEMPT_COLUMNS.length)}) ON CONFLICT DO NOTHING`;
 const LAST_USED = 'UPDATE api_keys SET last_used_at = ?2 WHERE id = ?1 AND coalesce(last_used_at, 0) < ?2';
 
 /** A request's own row; it changes nothing if the ledger has it. */
 function ownRow(db: D1Database, { event }: Billed): D1PreparedStatement {
-  return db.prepare(INSERT).bind(...LEDGER.map((column) => event[column]), Date.now());
+  return db.prepare(INSERT).bind(...LEDGER_COLUMNS.map((column) => event[column]), Date.now());
 }
 
 /** All that follows from a row that is new. */
@@ -66,7 +44,7 @@ function whatFollows(db: D1Database, { event, attempts }: Billed): D1PreparedSta
     took('latency', latency_ms),
     ...(ttft_ms === null ? [] : [took('ttft', ttft_ms)]),
     ...attempts.map((one, n) =>
-      db.prepare(UNPRICED).bind(event.request_id, n, created_at, now, ...ATTEMPT.map((column) => one[column])),
+      db.prepare(UNPRICED).bind(event.request_id, n, created_at, now, ...ATTEMPT_COLUMNS.map((column) => one[column])),
     ),
     db.prepare(LAST_USED).bind(key_id, created_at),
   ];
