@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type SimulatedUpstream, startUpstream } from '../../load/upstream/server.ts';
+import { type SimulatedUpstream, startUpstream, type UpstreamOptions } from '../../load/upstream/server.ts';
 import { LOCAL_KEY } from '../../scripts/local-state.ts';
 import { eventually } from './eventually.ts';
 
@@ -52,6 +52,12 @@ export async function freePort(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0;
 }
 
+/** How a system is not like others. */
+interface LocalOptions extends Signals {
+  /** Of the simulated upstream. */
+  upstream?: UpstreamOptions;
+}
+
 /** `npm start`'s system, as developers run it, in front of a simulated upstream in this process. */
 export interface LocalSystem {
   /** Of the API worker, without `/v1`. */
@@ -74,9 +80,9 @@ export interface LocalSystem {
 export async function startLocal(
   vars: Record<string, string> = {},
   configure: (stateDir: string) => Promise<Record<string, string>> = async () => ({}),
-  signals: Signals = {},
+  { upstream: options, ...signals }: LocalOptions = {},
 ): Promise<LocalSystem> {
-  const upstream = await startUpstream();
+  const upstream = await startUpstream(options);
   const port = await freePort();
   const stateDir = await mkdtemp(join(tmpdir(), 'openai-api-'));
   const started = start(
@@ -93,17 +99,21 @@ export async function startLocal(
     },
     signals,
   );
-  await untilReady(started);
+  const stop = async () => {
+    await end(started);
+    await upstream.close();
+    await rm(stateDir, { recursive: true, force: true });
+  };
+  await untilReady(started).catch(async (error) => {
+    await stop();
+    throw error;
+  });
   return {
     origin: `http://127.0.0.1:${port}`,
     key: LOCAL_KEY,
     upstream,
     stateDir,
     output: started.output,
-    async stop() {
-      await end(started);
-      await upstream.close();
-      await rm(stateDir, { recursive: true, force: true });
-    },
+    stop,
   };
 }

@@ -1,6 +1,7 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OPENAI_FOR_PYTHON, PYTHON } from '../../support/python.ts';
 import { type System, startSystem } from '../../support/system.ts';
 import {
   BROKEN,
@@ -13,15 +14,9 @@ import {
   YES,
 } from './scenarios.ts';
 
-/** Python of an environment with the client: .ci/run makes one. */
-const PYTHON = process.env.PYTHON ?? 'python3';
 const SCRIPT = 'tests/e2e/clients/openai_client.py';
 
-const probe = spawnSync(PYTHON, ['-c', 'import openai; print(openai.__version__)'], { encoding: 'utf8' });
-const present = probe.status === 0;
-if (!present) console.log(`Skipped: ${PYTHON} is not there or has no package openai (pip install openai).`);
-
-describe.skipIf(!present)(`openai ${probe.stdout?.trim()} for Python`, () => {
+describe.skipIf(!OPENAI_FOR_PYTHON)(`openai ${OPENAI_FOR_PYTHON} for Python`, () => {
   let system: System;
   let results: Map<string, Result>;
   beforeAll(async () => {
