@@ -26,17 +26,23 @@ import { listLedgerArchives, restoreLedgerArchive } from './routes/admin/ledger-
 import { listPrices, setPrice } from './routes/admin/prices.ts';
 import { rerate } from './routes/admin/rerate.ts';
 import { listTiers, updateTier } from './routes/admin/tiers.ts';
+import { upstream } from './routes/admin/upstream.ts';
 import { createUser, listUsers, retrieveUser, updateUser } from './routes/admin/users.ts';
 import { clearCache } from './routes/cache.ts';
 import { chatCompletions } from './routes/chat-completions.ts';
 import { completions } from './routes/completions.ts';
+import { dashboard, dashboardScript, dashboardStyles } from './routes/dashboard.ts';
 import { docs, docsInit, docsScalar } from './routes/docs.ts';
 import { embeddings } from './routes/embeddings.ts';
 import { health } from './routes/health.ts';
+import { key } from './routes/key.ts';
 import { listModels, retrieveModel } from './routes/models.ts';
 import { openApi } from './routes/openapi.ts';
 import { completionsUsage, costs } from './routes/organization.ts';
 import { responses } from './routes/responses.ts';
+import { usageLatency } from './routes/usage/latency.ts';
+import { receipt } from './routes/usage/receipt.ts';
+import { listRequests } from './routes/usage/requests.ts';
 import { usage } from './routes/usage.ts';
 
 /** Middleware and routes in the order in which a request meets them. */
@@ -49,9 +55,12 @@ app.get('/openapi.json', openApi).all(onlyMethods('GET'));
 app.get('/docs', docs).all(onlyMethods('GET'));
 app.get('/docs/scalar.js', docsScalar).all(onlyMethods('GET'));
 app.get('/docs/init.js', docsInit).all(onlyMethods('GET'));
+app.get('/dashboard', dashboard).all(onlyMethods('GET'));
+app.get('/dashboard/main.js', dashboardScript).all(onlyMethods('GET'));
+app.get('/dashboard/main.css', dashboardStyles).all(onlyMethods('GET'));
 
 // Before authentication, so that a refusal of it, too, tells a known caller how the limits stand.
-app.use('/v1/*', rateLimits).use('/usage', rateLimits).use('/admin/*', rateLimits);
+app.use('/v1/*', rateLimits).use('/usage/*', rateLimits).use('/admin/*', rateLimits);
 
 for (const [path, answer] of [
   ['/v1/chat/completions', chatCompletions],
@@ -64,8 +73,13 @@ for (const [path, answer] of [
 app.delete('/v1/cache', authenticate('write'), clearCache).all(onlyMethods('DELETE'));
 app.get('/v1/models', authenticate('read'), listModels).all(onlyMethods('GET'));
 app.get('/v1/models/:id{.+}', authenticate('read'), retrieveModel).all(onlyMethods('GET'));
-app.get('/v1/usage', authenticate('read'), usage).all(onlyMethods('GET'));
-app.get('/usage', authenticate('read'), usage).all(onlyMethods('GET'));
+app.get('/v1/key', authenticate('any'), key).all(onlyMethods('GET'));
+for (const path of ['/usage', '/v1/usage'] as const) {
+  app.get(path, authenticate('read'), usage).all(onlyMethods('GET'));
+  app.get(`${path}/latency`, authenticate('read'), usageLatency).all(onlyMethods('GET'));
+  app.get(`${path}/requests`, authenticate('read'), listRequests).all(onlyMethods('GET'));
+  app.get(`${path}/requests/:id`, authenticate('read'), receipt).all(onlyMethods('GET'));
+}
 
 app.get('/v1/organization/usage/completions', authenticate('admin'), completionsUsage).all(onlyMethods('GET'));
 app.get('/v1/organization/costs', authenticate('admin'), costs).all(onlyMethods('GET'));
@@ -98,6 +112,7 @@ app.get('/admin/billing', billing).all(onlyMethods('GET'));
 app.get('/admin/latency', latency).all(onlyMethods('GET'));
 app.get('/admin/alerts', listAlerts).all(onlyMethods('GET'));
 app.get('/admin/account-comparisons', listAccountComparisons).all(onlyMethods('GET'));
+app.get('/admin/upstream', upstream).all(onlyMethods('GET'));
 
 app.notFound(unknownUrl);
 app.onError((error, c) => {

@@ -20,7 +20,7 @@ export const ADD_UP = `ON CONFLICT DO UPDATE SET ${['requests', 'errors', ...SUM
 const NEW = `NOT EXISTS (SELECT 1 FROM usage_logs WHERE request_id = one.request_id AND adjustment = '')`;
 
 /** A request that was taken for dead has a row that knows nothing; the row that tells it after all. */
-const TOLD_LATE = 'told late';
+export const TOLD_LATE = 'told late';
 /** Its end is heard so long after its arrival, or never. */
 const TAKEN_FOR_DEAD_MS = 4 * 60_000;
 const IS_TOLD_LATE = `one.usage_source <> 'unknown'

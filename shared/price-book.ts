@@ -72,7 +72,7 @@ export function isListed(book: PriceBook, model: string): boolean {
  */
 export function priceOf(book: PriceBook, attempt: Priceable, at: number): number | null {
   if (isEmpty(attempt)) return 0;
-  const row = rowsOf(book, attempt.model).findLast(({ valid_from }) => valid_from <= at);
+  const row = priceRowAt(book, attempt.model, at);
   const prices = row && overriddenPrices(row, row.overrides, attempt.input_tokens, at);
   if (!prices) return null;
   const products: [Decimal, number][] = [];
@@ -85,6 +85,11 @@ export function priceOf(book: PriceBook, attempt: Priceable, at: number): number
     products.push([decimal, count]);
   }
   return roundToNano(sumOfProducts(products));
+}
+
+/** The row of a model's prices that holds at a time, Unix ms. */
+export function priceRowAt(book: PriceBook, model: string, at: number): PriceRow | undefined {
+  return rowsOf(book, model).findLast(({ valid_from }) => valid_from <= at);
 }
 
 function isEmpty({ input_tokens, output_tokens, images }: Priceable): boolean {

@@ -17,13 +17,13 @@ const TOKEN_MAX_LENGTH = 8192;
 
 /**
  * Admits requests whose `Authorization: Bearer` is an active API key or a valid JWT with the
- * permission, and sets `principal`. Else 401 (who?) or 403 (may not).
+ * permission, or with whichever for `any`, and sets `principal`. Else 401 (who?) or 403 (may not).
  */
-export function authenticate(permission: Permission) {
+export function authenticate(permission: Permission | 'any') {
   return createMiddleware<App>(async (c, next) => {
     const principal = await identify(c);
     c.set('principal', principal);
-    if (!principal.permissions.includes(permission)) throw insufficient(c, permission);
+    if (permission !== 'any' && !principal.permissions.includes(permission)) throw insufficient(c, permission);
     await next();
   });
 }

@@ -1,12 +1,16 @@
 import { decode, verify, verifyWithJwks } from 'hono/jwt';
 import * as z from 'zod';
 import type { Env } from '../env.ts';
-import { Permission } from './principal.ts';
+import { ALL_ACCOUNTS, Permission } from './principal.ts';
 
 /** What a token says, once its signature, issuer, audience and times are known to be right. */
 const Claims = z.object({
   /** The account. */
-  sub: z.string().min(1).max(128),
+  sub: z
+    .string()
+    .min(1)
+    .max(128)
+    .refine((sub) => sub !== ALL_ACCOUNTS),
   permissions: z.array(Permission),
   /** Of rate_limits; null: the account's own. */
   tier: z

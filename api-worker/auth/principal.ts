@@ -7,6 +7,9 @@ export const PERMISSIONS = ['read', 'write', 'admin'] as const;
 export const Permission = z.enum(PERMISSIONS);
 export type Permission = z.infer<typeof Permission>;
 
+/** Stands for all accounts where one may be named: no account's id. */
+export const ALL_ACCOUNTS = '*';
+
 /** Who is calling: the account that is billed, and what the key or token allows. */
 export const Principal = z.object({
   /** `jwt` for a token. */

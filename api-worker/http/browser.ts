@@ -1,3 +1,4 @@
+import type { MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
 import { createMiddleware } from 'hono/factory';
 import { secureHeaders } from 'hono/secure-headers';
@@ -9,28 +10,33 @@ const ofAnswers = secureHeaders({
   crossOriginResourcePolicy: 'cross-origin',
 });
 
-/** The only page there is; all that it loads and calls is ours. */
-const PAGE = '/docs';
-const ofPage = secureHeaders({
-  contentSecurityPolicy: {
-    defaultSrc: ["'none'"],
-    scriptSrc: ["'self'"],
-    // Scalar brings its styles along in its script, and sets some on elements.
-    styleSrc: ["'self'", "'unsafe-inline'"],
-    connectSrc: ["'self'"],
-    imgSrc: ["'self'", 'data:'],
-    fontSrc: ["'self'", 'data:'],
-    frameAncestors: ["'none'"],
-    baseUri: ["'none'"],
-    formAction: ["'none'"],
-  },
-});
+/** What the pages may do: all that they load and call is ours, nobody frames them, and no form goes anywhere. */
+const PAGE_POLICY = {
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'"],
+  connectSrc: ["'self'"],
+  imgSrc: ["'self'", 'data:'],
+  fontSrc: ["'self'", 'data:'],
+  frameAncestors: ["'none'"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+};
+
+const ofPages: Record<string, MiddlewareHandler> = {
+  // Scalar brings its styles along in its script, and sets some on elements.
+  '/docs': secureHeaders({ contentSecurityPolicy: { ...PAGE_POLICY, styleSrc: ["'self'", "'unsafe-inline'"] } }),
+  '/dashboard': secureHeaders({
+    contentSecurityPolicy: { ...PAGE_POLICY, fontSrc: ["'none'"], requireTrustedTypesFor: ["'script'"] },
+    referrerPolicy: 'no-referrer',
+  }),
+};
 
 /**
  * What browsers are told on every answer: JSON and event streams, to be neither framed, sniffed nor
  * executed. By path, since what an answer says of itself may be the upstream's.
  */
-export const securityHeaders = createMiddleware<App>((c, next) => (c.req.path === PAGE ? ofPage : ofAnswers)(c, next));
+export const securityHeaders = createMiddleware<App>((c, next) => (ofPages[c.req.path] ?? ofAnswers)(c, next));
 
 /** CORS for exactly the origins in ALLOWED_ORIGINS, preflight included; any other gets no permission. */
 export const crossOrigin = cors({

@@ -5,7 +5,7 @@ const HOUR_MS = 3_600_000;
 
 /**
  * The fields of a query for sums or histograms over a span of time: `start` inclusive, `end` exclusive, as
- * ISO; `user_id`: one account; `group_by`: any of the groups, comma separated, put into their order.
+ * ISO; `user_id`: one account, or `*` for all; `group_by`: any of the groups, comma separated, put into their order.
  */
 export function spanFields<const Group extends string>(groups: readonly Group[]) {
   return {
@@ -35,3 +35,11 @@ export function spanOf<Group>({ start, end, user_id, group_by }: Asked<Group>, d
   const from = Math.floor((start ?? until - defaultMs) / HOUR_MS) * HOUR_MS;
   return { from, to, userId: user_id ?? null, groups: group_by ?? [] };
 }
+
+/** Whether a span begins before it ends; for `refine`, with {@link ENDS_FIRST}. */
+export function hasLength({ from, to }: { from: number; to: number }): boolean {
+  return from < to;
+}
+
+/** What is said of one that does not. */
+export const ENDS_FIRST = { path: ['start'], message: "Invalid 'start': must be before 'end'." };

@@ -4,12 +4,13 @@ import { AuditQuery } from '../routes/admin/audit-log.ts';
 import { BillingQuery } from '../routes/admin/billing.ts';
 import { LettersQuery, LettersSummaryQuery } from '../routes/admin/dead-letters/letters.ts';
 import { KeysQuery } from '../routes/admin/keys.ts';
-import { LatencyQuery } from '../routes/admin/latency.ts';
 import { ArchivesQuery } from '../routes/admin/ledger-archives.ts';
 import { PageQuery } from '../routes/admin/page.ts';
 import { PricesQuery } from '../routes/admin/prices.ts';
+import { LATENCY_GROUPS, LatencyQuery } from '../routes/usage/percentiles.ts';
 import { BILLING_HEADERS, type ErrorStatus, type HeaderName } from './components.ts';
 import type { Operation } from './operation.ts';
+import { anyOf } from './query-parameters.ts';
 import type { SchemaName } from './schemas.ts';
 
 type Rest = Pick<Operation, 'description' | 'body' | 'query' | 'pathExample'> & {
@@ -146,7 +147,7 @@ export const ADMIN_OPERATIONS: readonly Operation[] = [
       'By account and model, from the rollups: to the nano-dollar what the ledger holds. As CSV if `format` or `Accept` says so, where a text that a spreadsheet would take for a formula, or that begins with an apostrophe, has an apostrophe before it.',
     query: {
       schema: BillingQuery,
-      meanings: { month: 'A month of UTC.', user_id: 'Only of this account.', format: 'Before what `Accept` says.' },
+      meanings: { month: 'A month of UTC.', user_id: 'Only of this account.' },
     },
     json: 'Billing',
     other: 'text/csv',
@@ -161,7 +162,7 @@ export const ADMIN_OPERATIONS: readonly Operation[] = [
         start:
           'From when, included: an ISO date (midnight UTC) or instant, widened to the whole hour. A day ago if left out.',
         user_id: 'Only of this account.',
-        group_by: 'Any of model, key and hour, separated by commas.',
+        group_by: anyOf(LATENCY_GROUPS),
       },
     },
     json: 'Latency',
@@ -177,6 +178,11 @@ export const ADMIN_OPERATIONS: readonly Operation[] = [
       "The ledger's total beside what the upstream says that our key has spent, day by day, the newest first.",
     query: paged(ComparisonsQuery),
     json: 'AccountComparisonPage',
+  }),
+  admin('get', '/admin/upstream', 'retrieveUpstream', 'See how the upstream is', {
+    description:
+      'Whether it answers and takes our key, which of its models are passed over because their calls keep failing, and how its account of us last stood beside the ledger.',
+    json: 'Upstream',
   }),
   admin('get', '/admin/ledger-archives', 'listLedgerArchives', 'List the archives of the ledger', {
     description: 'Ledger rows that were moved to R2 after `LEDGER_RETENTION_DAYS`, the oldest first.',

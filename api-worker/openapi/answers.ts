@@ -4,24 +4,14 @@ import { PERMISSIONS } from '../auth/principal.ts';
 import { Limits } from '../limits/limits.ts';
 import { COUNTS as BILLED } from '../routes/admin/billing.ts';
 import { LETTER_STATES } from '../routes/admin/dead-letters/letters.ts';
-import { SUMS } from '../routes/usage-query.ts';
+import { count, listOf, pageOf, seconds, text, usd } from './answer-parts.ts';
 
 /**
  * What the API answers, for its description alone: nothing is checked by it at run time. Loose where the
  * upstream's answer passes through.
  */
 
-const text = z.string();
-const count = z.int().nonnegative();
-/** Unix seconds, as in OpenAI's objects. */
-const seconds = z.int().nonnegative();
-/** Exact decimal dollars. */
-const usd = text.meta({ examples: ['0.000123'] });
 const finishReason = text.nullable();
-
-const listOf = <T extends z.ZodType>(item: T) => z.object({ object: z.literal('list'), data: z.array(item) });
-const pageOf = <T extends z.ZodType>(item: T) =>
-  listOf(item).extend({ first_id: text.nullable(), last_id: text.nullable(), has_more: z.boolean() });
 
 export const ApiErrorAnswer = z.object({
   error: z.object({ message: text, type: text, param: text.nullable(), code: text.nullable() }),
@@ -117,47 +107,6 @@ export const HealthAnswer = z.object({
   status: z.enum(['ok', 'degraded', 'down']),
   components: z.object({ database: state, upstream: state, analytics: state }),
   checked_at: z.iso.datetime(),
-});
-
-const sums = z.object({
-  ...(Object.fromEntries(SUMS.map((sum) => [sum, count])) as Record<(typeof SUMS)[number], typeof count>),
-  cost_usd: usd,
-});
-const resetsAt = { resets_at: z.iso.datetime() };
-const rate = z.object({ limit: count, remaining: count, ...resetsAt });
-const quota = z.object({ limit: count.nullable(), used: count, remaining: count.nullable(), ...resetsAt });
-const budget = z.object({
-  limit_usd: usd.nullable(),
-  used_usd: usd,
-  held_usd: usd.meta({ description: 'For requests whose cost is not known yet.' }),
-  held_requests: z.int().meta({ description: 'How many they are.' }),
-  reserved_usd: usd.meta({ description: 'By requests in flight.' }),
-  remaining_usd: usd.nullable(),
-  ...resetsAt,
-});
-
-export const Usage = z.object({
-  object: z.literal('usage'),
-  user_id: text,
-  start: z.iso.datetime(),
-  end: z.iso.datetime(),
-  group_by: z.array(text),
-  data: z.array(
-    sums.extend({ model: text.optional(), key: text.optional(), day: text.optional(), hour: text.optional() }),
-  ),
-  total: sums,
-  limits: z
-    .object({
-      requests_per_minute: rate,
-      tokens_per_minute: rate.nullable(),
-      concurrent_requests: z.object({ limit: count.nullable(), in_progress: count }),
-      requests_per_month: quota,
-      tokens_per_month: quota,
-      budget_day: budget,
-      budget_month: budget,
-    })
-    .nullable()
-    .meta({ description: "What the caller's limits leave; null for another account, or while they cannot be read." }),
 });
 
 const bucketsOf = <T extends z.ZodType>(result: T) =>
@@ -312,30 +261,6 @@ export const Billing = z.object({
   total: billed,
 });
 
-const percentiles = z.object({
-  requests: count,
-  p50: count.nullable(),
-  p95: count.nullable(),
-  p99: count.nullable(),
-});
-
-export const Latency = z.object({
-  object: z.literal('latency'),
-  start: z.iso.datetime(),
-  end: z.iso.datetime(),
-  user_id: text.nullable(),
-  group_by: z.array(text),
-  data: z.array(
-    z.object({
-      model: text.optional(),
-      key: text.optional(),
-      hour: text.optional(),
-      latency_ms: percentiles.meta({ description: 'To the last byte.' }),
-      ttft_ms: percentiles.meta({ description: 'To the first event, of requests that were sent one.' }),
-    }),
-  ),
-});
-
 export const AlertList = listOf(
   z.object({
     object: z.literal('alert'),
@@ -350,19 +275,30 @@ export const AlertList = listOf(
 );
 
 const nano = z.int();
-export const AccountComparisonPage = pageOf(
-  z.object({
-    object: z.literal('account_comparison'),
-    id: text,
-    compared_at: seconds,
-    upstream_nano_usd: nano,
-    ledger_nano_usd: nano,
-    difference_nano_usd: nano.meta({ description: 'upstream - ledger' }),
-    drift_nano_usd: nano.meta({ description: 'By how much the difference has changed since the day before.' }),
-    difference_usd: usd,
-    drift_usd: usd,
-  }),
-);
+const comparison = z.object({
+  object: z.literal('account_comparison'),
+  id: text,
+  compared_at: seconds,
+  upstream_nano_usd: nano,
+  ledger_nano_usd: nano,
+  difference_nano_usd: nano.meta({ description: 'upstream - ledger' }),
+  drift_nano_usd: nano.meta({ description: 'By how much the difference has changed since the day before.' }),
+  difference_usd: usd,
+  drift_usd: usd,
+});
+export const AccountComparisonPage = pageOf(comparison);
+
+export const Upstream = z.object({
+  object: z.literal('upstream'),
+  status: z.enum(['ok', 'error']).meta({ description: 'As `/health` sees it.' }),
+  base_url: text.meta({ examples: ['https://openrouter.ai/api/v1'] }),
+  checked_at: z.iso.datetime(),
+  models: count.nullable().meta({ description: 'How many it lists; null: its list cannot be had.' }),
+  circuits: z
+    .array(z.object({ model: text, open_until: z.iso.datetime() }))
+    .meta({ description: 'Models that are passed over for the moment, as far as is known here.' }),
+  latest_comparison: comparison.nullable().meta({ description: 'Null before the first.' }),
+});
 
 const letter = z.object({
   object: z.literal('dead_letter'),

@@ -7,7 +7,7 @@ const ERRORS = {
   400: ['BadRequest', 'The request is not as the schema says, or no model can serve it.'],
   401: ['Unauthorized', 'No key or token, or one that is not valid (any more).'],
   403: ['Forbidden', 'The key has not the permission that the endpoint needs, or the upstream refuses the content.'],
-  404: ['NotFound', 'There is no such model, account, key, tier, dead letter or archive.'],
+  404: ['NotFound', 'There is no such model, request, account, key, tier, dead letter or archive.'],
   409: ['Conflict', 'The idempotency key or the id was used before, or the key is not active any more.'],
   413: ['PayloadTooLarge', 'The body is longer than 20 MiB.'],
   415: ['UnsupportedMediaType', 'The body is not said to be JSON.'],

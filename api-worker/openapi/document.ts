@@ -38,14 +38,14 @@ function pathsOf(operations: readonly Operation[]): JsonSchema {
 
 function operationOf(operation: Operation): JsonSchema {
   const { id, tag, summary, description, permission, body } = operation;
-  const needs = permission && `Needs the permission \`${permission}\`.`;
+  const needs = permission && (permission === 'any' ? 'Any valid key.' : `Needs the permission \`${permission}\`.`);
   return {
     operationId: id,
     tags: [tag],
     summary,
     description: [description, needs].filter(Boolean).join(' '),
     // For a bearer the names are those of permissions (OpenAPI 3.1, Security Requirement Object).
-    security: permission ? [{ bearer: [permission] }] : [],
+    security: permission ? [{ bearer: permission === 'any' ? [] : [permission] }] : [],
     parameters: parametersOf(operation),
     ...(body && {
       requestBody: {

@@ -6,7 +6,7 @@ import type { SchemaName } from './schemas.ts';
 export const TAGS = {
   Generation: 'What costs money: everything here is admitted against the limits of the account, and billed.',
   Models: 'Who can answer.',
-  Usage: 'What was used, and what the limits leave.',
+  Usage: 'What was used, request by request or summed up, and what the limits leave.',
   Organization: "All accounts' usage and costs, as OpenAI's dashboards ask for them.",
   Administration: 'Accounts, keys, limits, prices, bills, dead letters, archives. Every change is in the audit log.',
   Service: 'The service itself: its health, and this description.',
@@ -22,7 +22,7 @@ export interface Operation {
   summary: string;
   description?: string;
   /** Null: open to everyone. */
-  permission: Permission | null;
+  permission: Permission | 'any' | null;
   /** An `{id}` that is there, for those who try it out. */
   pathExample?: string;
   body?: { schema: SchemaName; example: unknown };

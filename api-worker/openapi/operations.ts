@@ -1,8 +1,9 @@
 import { COMPLETIONS_GROUPS, COSTS_GROUPS, CompletionsQuery, CostsQuery } from '../routes/organization-query.ts';
-import { GROUPS, UsageQuery } from '../routes/usage-query.ts';
 import { ADMIN_OPERATIONS } from './admin-operations.ts';
 import { GATEWAY_HEADERS } from './components.ts';
 import type { Operation } from './operation.ts';
+import { anyOf } from './query-parameters.ts';
+import { USAGE_OPERATIONS } from './usage-operations.ts';
 
 const MODEL = 'openai/gpt-5-mini';
 
@@ -42,7 +43,7 @@ const GENERATING: readonly Operation[] = [
     id: 'createCompletion',
     summary: 'Text completion (legacy)',
     description:
-      'Prompts as text, up to 32 choices at once. Answered by chat models, which neither insert (`suffix`) nor take tokens.',
+      'Prompts as text, up to 16 choices at once. Answered by chat models, which neither insert (`suffix`) nor take tokens.',
     body: { schema: 'CompletionRequest', example: { model: MODEL, prompt: 'Once upon a time', max_tokens: 64 } },
     answers: {
       200: {
@@ -91,16 +92,6 @@ const GENERATING: readonly Operation[] = [
   },
 ];
 
-const USAGE: Pick<Operation, 'method' | 'tag' | 'description' | 'permission' | 'query' | 'answers' | 'errors'> = {
-  method: 'get',
-  tag: 'Usage',
-  description: "What the caller's account used, from the ledger, and what its limits leave.",
-  permission: 'read',
-  query: { schema: UsageQuery, meanings: { group_by: anyOf(GROUPS) } },
-  answers: { 200: { description: 'The sums, by group and in total.', json: 'Usage' } },
-  errors: [400],
-};
-
 const READING: readonly Operation[] = [
   {
     method: 'get',
@@ -124,8 +115,6 @@ const READING: readonly Operation[] = [
     answers: { 200: { description: 'The model.', json: 'Model' } },
     errors: [404],
   },
-  { ...USAGE, path: '/usage', id: 'readUsage', summary: 'Usage and limits' },
-  { ...USAGE, path: '/v1/usage', id: 'readUsageV1', summary: "Usage and limits, below the clients' base URL" },
   {
     method: 'get',
     path: '/v1/organization/usage/completions',
@@ -178,14 +167,19 @@ const SERVICE: readonly Operation[] = [
   ...open('/docs', 'docs', 'This description as an interactive page', 'text/html'),
   ...open('/docs/scalar.js', 'docsScalar', "The page's program", 'text/javascript'),
   ...open('/docs/init.js', 'docsInit', "The page's start", 'text/javascript'),
+  ...open('/dashboard', 'dashboard', 'The dashboard', 'text/html'),
+  ...open('/dashboard/main.js', 'dashboardScript', "The dashboard's program", 'text/javascript'),
+  ...open('/dashboard/main.css', 'dashboardStyles', "The dashboard's styles", 'text/css'),
 ];
 
 /** Every operation there is: a test sees to it that app.ts has no other. */
-export const OPERATIONS: readonly Operation[] = [...GENERATING, ...READING, ...ADMIN_OPERATIONS, ...SERVICE];
-
-function anyOf(groups: readonly string[]): string {
-  return `Any of ${groups.map((group) => `\`${group}\``).join(', ')}, separated by commas.`;
-}
+export const OPERATIONS: readonly Operation[] = [
+  ...GENERATING,
+  ...READING,
+  ...USAGE_OPERATIONS,
+  ...ADMIN_OPERATIONS,
+  ...SERVICE,
+];
 
 function open(path: string, id: string, summary: string, other: string): Operation[] {
   const answers = { 200: { description: `${summary}.`, other } };

@@ -8,7 +8,7 @@ const MEANINGS: Record<string, string> = {
   start:
     'From when, included: an ISO date (midnight UTC) or instant, widened to the whole hour. 30 days ago if left out.',
   end: 'Until when, excluded. Now if left out.',
-  user_id: 'Of this account; of another than the own for admins only.',
+  user_id: 'Of this account, or `*` for all; any but the own for admins only.',
   after: 'The `last_id` of the page before.',
   target: 'The id of what was changed.',
   start_time: 'From when, included: Unix seconds.',
@@ -26,7 +26,13 @@ const MEANINGS: Record<string, string> = {
   from: 'From when, included: an ISO date (midnight UTC) or instant.',
   to: 'Until when, excluded.',
   state: 'Only in this state.',
+  format: 'Before what `Accept` says.',
 };
+
+/** What a parameter means that names groups. */
+export function anyOf(groups: readonly string[]): string {
+  return `Any of ${groups.map((group) => `\`${group}\``).join(', ')}, separated by commas.`;
+}
 
 /** A query's parameters, from the schema that validates it. */
 export function queryParameters({ schema: query, meanings = {} }: Query): JsonSchema[] {

@@ -11,6 +11,7 @@ import { CompletionsRequest } from '../routes/completions-request.ts';
 import { EmbeddingsRequest } from '../routes/embeddings-request.ts';
 import { ResponsesRequest } from '../routes/responses-request.ts';
 import * as answers from './answers.ts';
+import * as usage from './usage-answers.ts';
 
 /** What stands under `components.schemas`, by its name there. Requests are the very schemas that validate them. */
 const SCHEMAS = {
@@ -39,7 +40,8 @@ const SCHEMAS = {
   Model: answers.Model,
   ModelList: answers.ModelList,
   Health: answers.HealthAnswer,
-  Usage: answers.Usage,
+  KeyInUse: usage.KeyInUse,
+  Usage: usage.Usage,
   OrganizationUsage: answers.OrganizationUsage,
   OrganizationCosts: answers.OrganizationCosts,
   User: answers.User,
@@ -60,9 +62,12 @@ const SCHEMAS = {
   DeadLetterSummary: answers.DeadLetterSummary,
   DeadLetterChanges: answers.DeadLetterChanges,
   Billing: answers.Billing,
-  Latency: answers.Latency,
+  Latency: usage.Latency,
+  RequestPage: usage.RequestPage,
+  Receipt: usage.Receipt,
   AlertList: answers.AlertList,
   AccountComparisonPage: answers.AccountComparisonPage,
+  Upstream: answers.Upstream,
   LedgerArchivePage: answers.LedgerArchivePage,
   LedgerArchive: answers.LedgerArchive,
   LedgerRestoration: Restoration,

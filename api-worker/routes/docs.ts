@@ -1,5 +1,6 @@
 import type { ApiReferenceConfiguration } from '@scalar/api-reference';
 import type { AppContext } from '../env.ts';
+import { asset, page } from './pages.ts';
 
 /** Ours alone: nothing is fetched from, sent to, or opened at Scalar's services. */
 const CONFIGURATION = {
@@ -35,11 +36,9 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-const CACHE_CONTROL = 'public, max-age=300';
-
 /** GET /docs, public: /openapi.json as an interactive page. */
 export function docs(c: AppContext): Response {
-  return c.html(PAGE, 200, { 'cache-control': CACHE_CONTROL });
+  return page(c, PAGE);
 }
 
 // Before Scalar's script: the Zod in it would else try whether it may compile code, which the policy forbids.
@@ -49,18 +48,10 @@ addEventListener('DOMContentLoaded', () => Scalar.createApiReference('#app', ${J
 
 /** GET /docs/init.js: starts the page. */
 export function docsInit(c: AppContext): Response {
-  return c.body(INIT, 200, {
-    'content-type': 'text/javascript; charset=utf-8',
-    'cache-control': CACHE_CONTROL,
-  });
+  return page(c, INIT, 'javascript');
 }
 
-/** GET /docs/scalar.js: the page's program, the only one of Scalar's files that is given out; 304 to who has it. */
-export async function docsScalar(c: AppContext): Promise<Response> {
-  const known = c.req.header('if-none-match');
-  const file = await c.env.ASSETS.fetch(new URL('/standalone.js', c.req.url), {
-    headers: known ? { 'if-none-match': known } : {},
-  });
-  // A copy, since the headers of one that was fetched cannot be changed.
-  return new Response(file.body, file);
+/** GET /docs/scalar.js: the page's program. */
+export function docsScalar(c: AppContext): Promise<Response> {
+  return asset(c, '/docs/scalar.js');
 }

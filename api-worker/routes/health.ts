@@ -13,19 +13,22 @@ interface Health {
 
 let latest: { health: Health; freshUntil: number } | null = null;
 
-/**
- * GET /health, public: what we stand on, looked at no more than once in 10 s an isolate. 503 when
- * requests cannot be served; analytics alone being down only degrades.
- */
+/** GET /health, public: 503 when requests cannot be served; analytics alone being down only degrades. */
 export async function health(c: AppContext): Promise<Response> {
+  const health = await healthOf(c.env);
+  c.header('cache-control', 'no-store');
+  return c.json(health, health.status === 'down' ? 503 : 200);
+}
+
+/** What we stand on, looked at no more than once in 10 s an isolate. */
+export async function healthOf(env: Env): Promise<Health> {
   const now = Date.now();
   if (!latest || latest.freshUntil <= now) {
     // While one request looks, others are told what was last seen.
     if (latest) latest.freshUntil = now + FRESH_MS;
-    latest = { health: await check(c.env), freshUntil: now + FRESH_MS };
+    latest = { health: await check(env), freshUntil: now + FRESH_MS };
   }
-  c.header('cache-control', 'no-store');
-  return c.json(latest.health, latest.health.status === 'down' ? 503 : 200);
+  return latest.health;
 }
 
 async function check(env: Env): Promise<Health> {

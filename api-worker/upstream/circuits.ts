@@ -12,6 +12,10 @@ const LEARN_WITHIN_MS = 500;
 /** Models are named by clients: so many are remembered, the least recently used go first. */
 const CIRCUITS_MAX = 1_000;
 
+const KV_PREFIX = 'circuit:';
+/** Values that KV gives at once. */
+const KV_VALUES_MAX = 100;
+
 const Shared = z.object({ openUntil: z.number() });
 
 /** A circuit and what is known of it elsewhere. */
@@ -101,9 +105,37 @@ export class Circuits {
   }
 }
 
+/**
+ * The models whose circuits are known to be open, and until when, Unix ms: to this isolate, or to KV, of which up
+ * to 100 are read. For looking at: it changes nothing, and no request decides by it. Without KV, this isolate's.
+ */
+export async function openCircuits(env: Env): Promise<{ model: string; openUntil: number }[]> {
+  const open = new Map(await sharedCircuits(env).catch(() => []));
+  for (const [model, { circuit }] of circuits) {
+    open.set(model, Math.max(circuit.openUntil, open.get(model) ?? 0));
+  }
+  return [...open]
+    .filter(([, openUntil]) => openUntil > Date.now())
+    .map(([model, openUntil]) => ({ model, openUntil }))
+    .sort((a, b) => (a.model < b.model ? -1 : 1));
+}
+
+async function sharedCircuits(env: Env): Promise<[model: string, openUntil: number][]> {
+  const { keys } = await env.CACHE.list({ prefix: KV_PREFIX, limit: KV_VALUES_MAX });
+  if (keys.length === 0) return [];
+  const values = await env.CACHE.get(
+    keys.map(({ name }) => name),
+    'json',
+  );
+  return [...values].flatMap(([name, value]): [string, number][] => {
+    const shared = Shared.safeParse(value);
+    return shared.success ? [[name.slice(KV_PREFIX.length), shared.data.openUntil]] : [];
+  });
+}
+
 /** The KV key of what is known of a model's circuit: `{"openUntil": Unix ms}`. */
 function keyOf(model: string): string {
-  return `circuit:${model}`;
+  return KV_PREFIX + model;
 }
 
 function knownOf(model: string): Known {

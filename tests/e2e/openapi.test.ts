@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { storeDeadLetters } from '../support/dead-letter.ts';
 import { ENDPOINTS, type Endpoint } from '../support/endpoints.ts';
 import { putArchive } from '../support/ledger-archive.ts';
+import { putRequests } from '../support/ledger-requests.ts';
 import { type System, startSystem } from '../support/system.ts';
 
 interface Media {
@@ -31,6 +32,7 @@ beforeAll(async () => {
   system = await startSystem();
   await storeDeadLetters(system.db, [{ id: 'letter_there' }]);
   await putArchive(system.db, system.bucket);
+  await putRequests(system.db);
   document = (await (await fetch(`${system.origin}/openapi.json`)).json()) as Document;
   // Not strict: OpenAPI's own keywords stand around the schemas.
   ajv = new Ajv2020({ strict: false, allErrors: true });

@@ -5,12 +5,18 @@ export interface Endpoint {
   route: string;
   /** A path of it that exists. */
   path: string;
-  /** Missing: none is needed. */
-  permission?: 'read' | 'write' | 'admin';
+  /** `any`: any valid credential will do. Missing: none is needed. */
+  permission?: 'read' | 'write' | 'admin' | 'any';
   body?: unknown;
   /** A path of it that belongs to the account `victim`; missing: it shows none but the caller's own, or nobody's. */
   victims?: string;
+  /** Whether what belongs to another account is not found, rather than forbidden. */
+  hides?: true;
 }
+
+/** Requests in the ledger, where they were put (ledger-requests.ts): of `tester`, and of `victim`. */
+export const REQUEST = '019b7af6-7400-7000-8000-00000000000a';
+export const VICTIMS_REQUEST = '019b7af6-7400-7000-8000-00000000000b';
 
 /** An archive of the ledger, where one was put (ledger-archive.ts). */
 export const ARCHIVE = 'ledger/2026/01/02/of-the-tests.ndjson.gz';
@@ -24,6 +30,9 @@ export const ENDPOINTS: readonly Endpoint[] = [
   { method: 'GET', route: '/docs', path: '/docs' },
   { method: 'GET', route: '/docs/scalar.js', path: '/docs/scalar.js' },
   { method: 'GET', route: '/docs/init.js', path: '/docs/init.js' },
+  { method: 'GET', route: '/dashboard', path: '/dashboard' },
+  { method: 'GET', route: '/dashboard/main.js', path: '/dashboard/main.js' },
+  { method: 'GET', route: '/dashboard/main.css', path: '/dashboard/main.css' },
   { method: 'POST', route: '/v1/chat/completions', path: '/v1/chat/completions', permission: 'write', body: CHAT },
   {
     method: 'POST',
@@ -49,8 +58,15 @@ export const ENDPOINTS: readonly Endpoint[] = [
   { method: 'DELETE', route: '/v1/cache', path: '/v1/cache', permission: 'write' },
   { method: 'GET', route: '/v1/models', path: '/v1/models', permission: 'read' },
   { method: 'GET', route: '/v1/models/:id{.+}', path: '/v1/models/openai/gpt-5-mini', permission: 'read' },
-  { method: 'GET', route: '/v1/usage', path: '/v1/usage', permission: 'read', victims: '/v1/usage?user_id=victim' },
-  { method: 'GET', route: '/usage', path: '/usage', permission: 'read', victims: '/usage?user_id=victim' },
+  { method: 'GET', route: '/v1/key', path: '/v1/key', permission: 'any' },
+  ...usage('/usage'),
+  ...usage('/usage/latency'),
+  ...usage('/usage/requests'),
+  ...usage('/usage/requests/:id', {
+    path: `/usage/requests/${REQUEST}`,
+    victims: `/usage/requests/${VICTIMS_REQUEST}`,
+    hides: true,
+  }),
   ...admin('GET', '/v1/organization/usage/completions', '/v1/organization/usage/completions?start_time=0', {
     victims: '/v1/organization/usage/completions?start_time=0&user_ids=victim',
   }),
@@ -87,6 +103,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   }),
   ...admin('GET', '/admin/latency', '/admin/latency', { victims: '/admin/latency?user_id=victim' }),
   ...admin('GET', '/admin/alerts'),
+  ...admin('GET', '/admin/upstream'),
   ...admin('GET', '/admin/account-comparisons'),
   ...admin('GET', '/admin/dead-letters'),
   ...admin('GET', '/admin/dead-letters/summary'),
@@ -98,6 +115,20 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...admin('GET', '/admin/ledger-archives'),
   ...admin('POST', '/admin/ledger-archives/:id{.+}/restore', `/admin/ledger-archives/${ARCHIVE}/restore`, { body: {} }),
 ];
+
+/** What is there twice, by itself and below `/v1`. */
+function usage(
+  route: string,
+  { path, victims, hides }: { path: string; victims: string; hides?: true } = {
+    path: route,
+    victims: `${route}?user_id=victim`,
+  },
+): Endpoint[] {
+  return ['', '/v1'].map((base) => ({
+    ...{ method: 'GET', route: base + route, path: base + path, permission: 'read', victims: base + victims },
+    ...(hides && { hides }),
+  }));
+}
 
 function admin(method: string, route: string, path = route, rest: Pick<Endpoint, 'body' | 'victims'> = {}): Endpoint[] {
   return [{ method, route, path, permission: 'admin', ...rest }];

@@ -33,13 +33,24 @@ export async function listAccountComparisons(c: AppContext): Promise<Response> {
       .bind(after, limit + 1)
       .all<Row>(),
   );
-  const entries = results.map((row) => ({
+  return c.json(pageOf(results.map(shown), limit));
+}
+
+/** The newest comparison as the list shows it; null before the first. */
+export async function latestComparison(c: AppContext) {
+  const row = await inDatabase(() =>
+    c.env.DB.prepare('SELECT * FROM account_comparisons ORDER BY compared_at DESC LIMIT 1').first<Row>(),
+  );
+  return row && shown(row);
+}
+
+function shown(row: Row) {
+  return {
     object: 'account_comparison',
     id: String(row.compared_at),
     ...row,
     compared_at: seconds(row.compared_at),
     difference_usd: nanoToUsd(row.difference_nano_usd),
     drift_usd: nanoToUsd(row.drift_nano_usd),
-  }));
-  return c.json(pageOf(entries, limit));
+  };
 }

@@ -1,10 +1,9 @@
-import { accepts } from 'hono/accepts';
 import * as z from 'zod';
 import { SUMS } from '../../../shared/ledger-columns.ts';
 import { nanoToUsd } from '../../../shared/money.ts';
 import { periods } from '../../../shared/periods.ts';
 import type { AppContext } from '../../env.ts';
-import { csvOf } from '../../http/csv.ts';
+import { csvAnswer, Format, wantsCsv } from '../../http/csv.ts';
 import { ApiError } from '../../http/errors.ts';
 import { readQuery } from '../../http/input.ts';
 import { inDatabase } from './change.ts';
@@ -21,7 +20,7 @@ export const BillingQuery = z.strictObject({
     .regex(/^(?:19[7-9]\d|[2-9]\d{3})-(?:0[1-9]|1[0-2])$/)
     .meta({ examples: ['2026-11'] }),
   user_id: z.string().max(256).optional(),
-  format: z.enum(['json', 'csv']).optional(),
+  format: Format,
 });
 
 /** The numbers of an invoice line. */
@@ -78,11 +77,13 @@ export async function billing(c: AppContext): Promise<Response> {
   const openAttempts = open ?? 0;
   const unbilled = stuck?.unbilled_nano_usd ?? 0;
   const closed = to + GRACE_MS <= Date.now() && openAttempts === 0 && stuck?.messages === 0;
-  c.header('vary', 'accept', { append: true });
   c.header('x-billing-closed', String(closed));
   c.header('x-billing-open-attempts', String(openAttempts));
   c.header('x-billing-unbilled-nano-usd', String(unbilled));
-  if ((format ?? acceptedFormat(c)) === 'csv') return csv(c, month, lines.results);
+  if (wantsCsv(c, format)) {
+    const rows = lines.results.map((line) => ({ month, ...withUsd(line) }));
+    return csvAnswer(c, `billing-${month}.csv`, CSV_COLUMNS, rows);
+  }
   return c.json({
     object: 'billing',
     month,
@@ -103,20 +104,6 @@ export async function billing(c: AppContext): Promise<Response> {
 function spanOf(month: string): { from: number; to: number } {
   const [year = 0, number = 0] = month.split('-').map(Number);
   return { from: Date.UTC(year, number - 1), to: Date.UTC(year, number) };
-}
-
-function acceptedFormat(c: AppContext): 'json' | 'csv' {
-  const supports = ['application/json', 'text/csv'];
-  const type = accepts(c, { header: 'Accept', supports, default: 'application/json' });
-  return type === 'text/csv' ? 'csv' : 'json';
-}
-
-function csv(c: AppContext, month: string, lines: readonly Line[]): Response {
-  const rows = lines.map((line) => ({ month, ...withUsd(line) }));
-  return c.body(csvOf(CSV_COLUMNS, rows), 200, {
-    'content-type': 'text/csv; charset=utf-8; header=present',
-    'content-disposition': `attachment; filename="billing-${month}.csv"`,
-  });
 }
 
 function totalOf(lines: readonly Counts[]): Counts {

@@ -90,6 +90,7 @@ describe('a token signed with JWT_SECRET', () => {
     ['names no issuer', () => hs256({ iss: undefined })],
     ['is for another audience', () => hs256({ aud: 'another-api' })],
     ['names no account', () => hs256({ sub: undefined })],
+    ['names all accounts', () => hs256({ sub: '*' })],
     ['names no permissions', () => hs256({ permissions: undefined })],
     ['names a permission that there is not', () => hs256({ permissions: ['root'] })],
     ['is signed with another secret', () => hs256({}, 'another secret, also of 32 characters')],

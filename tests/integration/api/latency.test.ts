@@ -65,6 +65,15 @@ describe('GET /admin/latency', () => {
     });
   });
 
+  it('by day, and by hour beside it', async () => {
+    const { data } = await json('group_by=day');
+    expect(data).toEqual([expect.objectContaining({ day: '2026-11-03' })]);
+    expect((await json('group_by=hour,day')).data[0]).toMatchObject({
+      day: '2026-11-03',
+      hour: '2026-11-03T08:00:00Z',
+    });
+  });
+
   it('tells nothing of no requests, and null of none that were sent an event', async () => {
     expect((await json('user_id=nobody')).data).toEqual([]);
     await env.DB.batch(
@@ -103,5 +112,49 @@ describe('GET /admin/latency', () => {
     const answer = await call(`/admin/latency?end=2026-11-04&${query}`, { key: admin });
     expect(answer.status).toBe(400);
     expect(errorOf(answer).param).toBe(param);
+  });
+});
+
+describe('GET /usage/latency', () => {
+  const SPAN = 'start=2026-11-03&end=2026-11-04';
+  const own = async (query: string, key: string) =>
+    JSON.parse((await call(`/usage/latency?${SPAN}&${query}`, { key })).text);
+
+  it('tells the percentiles of the caller’s account, by any groups', async () => {
+    const key = await createKey('ada', { permissions: ['read'] });
+    expect(await own('group_by=model,day', key)).toEqual({
+      ...{ object: 'latency', user_id: 'ada', group_by: ['model', 'day'] },
+      ...{ start: '2026-11-03T00:00:00.000Z', end: '2026-11-04T00:00:00.000Z' },
+      data: [
+        {
+          ...{ model: 'm/even', day: '2026-11-03' },
+          latency_ms: { requests: 25, p50: near(2_500), p95: near(4_700), p99: near(4_900) },
+          ttft_ms: { requests: 20, p50: near(200), p95: near(200), p99: near(200) },
+        },
+        {
+          ...{ model: 'm/odd', day: '2026-11-03' },
+          latency_ms: { requests: 25, p50: near(2_600), p95: near(4_800), p99: near(5_000) },
+          ttft_ms: { requests: 20, p50: near(200), p95: near(200), p99: near(200) },
+        },
+      ],
+    });
+  });
+
+  it('tells those of another account, or of all, to admins alone', async () => {
+    const key = await createKey('bob', { permissions: ['read'] });
+    for (const asked of ['ada', '*']) {
+      const answer = await call(`/v1/usage/latency?user_id=${asked}`, { key });
+      expect([answer.status, errorOf(answer).code]).toEqual([403, 'insufficient_permissions']);
+    }
+    const both = await createKey('root', { permissions: ['read', 'admin'] });
+    expect(await own('user_id=ada', both)).toMatchObject({ user_id: 'ada', data: [{ latency_ms: { requests: 50 } }] });
+    const all = await own('user_id=*', both);
+    expect(all).toEqual({ ...(await json()), user_id: '*' });
+    expect(await json('user_id=*'), 'as /admin/latency does').toEqual(await json());
+  });
+
+  it.each(['group_by=user', 'start=2026-11-05', 'color=red'])('refuses ?%s', async (query) => {
+    const key = await createKey(`refused-${query}`, { permissions: ['read'] });
+    expect((await call(`/usage/latency?end=2026-11-04&${query}`, { key })).status).toBe(400);
   });
 });

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { UsageQuery, usageSql } from '../../../api-worker/routes/usage-query.ts';
+import { UsageQuery, usageStatement } from '../../../api-worker/routes/usage/query.ts';
 import { ledgerStatements } from '../../../shared/ledger.ts';
 import { billedBy } from '../../../shared/pricing.ts';
 import type { UsageEvent } from '../../../shared/usage-event.ts';
@@ -48,8 +48,7 @@ describe('GET /usage', () => {
       `${numbers} INSERT INTO ${rollup} SELECT 'other-' || i, ${at}, 'k', 'm', 1, 0, 0, 0, 0, 0, 0, 0, 1, 0 FROM n`,
     ).run();
     const query = UsageQuery.parse({ start: '2026-11-01', end: '2026-12-01', group_by: group });
-    const asked = env.DB.prepare(usageSql(query)).bind(query.from, query.to, 'erin');
-    const { results, meta } = await asked.run();
+    const { results, meta } = await usageStatement(env.DB, query, 'erin').run();
     expect(results).toHaveLength(rows);
     expect(meta.rows_read).toBeLessThan(50);
     await env.DB.prepare(`DELETE FROM ${rollup} WHERE user_id LIKE 'other-%'`).run();
@@ -137,7 +136,8 @@ describe('GET /usage', () => {
   it.each([
     ['start=yesterday', 'start'],
     ['end=2026-13-01', 'end'],
-    ['group_by=user', 'group_by'],
+    ['group_by=color', 'group_by[0]'],
+    ['format=xml', 'format'],
     ['start=2026-11-02&end=2026-11-01', 'start'],
   ])('refuses %s', async (query, param) => {
     const { answer } = await usage(query);
