@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
+import { buildAssets } from './scripts/assets.ts';
 
 const SCHEMA = readFileSync(new URL('./schema.sql', import.meta.url), 'utf8');
+
+// The API worker's configuration names the folder, which is to be there.
+await buildAssets();
 
 /** Tests that run inside workerd, with the bindings of one worker's wrangler file and schema.sql in reach. */
 function workerd(name: string, include: string[], configPath: string, globalSetup: string[] = []) {

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
 /** A path in a configuration that is relative to it. */
-const RELATIVE = /^(main|directory) = "(?!\/)(.+)"$/gm;
+const RELATIVE = /^(main|directory|watch_dir) = "(?!\/)(.+)"$/gm;
 
 const QUOTES = ["'", '`', '"'];
 

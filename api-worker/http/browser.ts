@@ -63,6 +63,7 @@ export const crossOrigin = cors({
     'x-ratelimit-remaining',
     'x-ratelimit-reset',
     'x-should-retry',
+    'link',
     'x-billing-closed',
     'x-billing-open-attempts',
     'x-billing-unbilled-nano-usd',

@@ -29,7 +29,8 @@ async function buildTelling(dir: string): Promise<Record<string, string>> {
   await writeFile(join(outdir, 'told.js'), TOLD);
   const config = (await readFile('wrangler.api.toml', 'utf8'))
     .replace('main = "api-worker/index.ts"', `main = "${join(outdir, 'told.js')}"`)
-    .replace('directory = "node_modules', `directory = "${resolve('node_modules')}`);
+    .replace('directory = "dist', `directory = "${resolve('dist')}`)
+    .replace(/^\[build\]$[^[]*/m, '');
   await writeFile(join(outdir, 'wrangler.api.toml'), config);
   return { WRANGLER_CONFIGS: [join(outdir, 'wrangler.api.toml'), 'wrangler.consumer.toml'].join(',') };
 }

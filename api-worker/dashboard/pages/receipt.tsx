@@ -1,0 +1,143 @@
+import { count, duration, exactUsd, time } from '../format.ts';
+import { Facts } from '../parts/facts.tsx';
+import { Problem, Waiting } from '../parts/notice.tsx';
+import { Table } from '../parts/table.tsx';
+import { hashOf } from '../route.ts';
+import { useSession } from '../session.ts';
+import type { Receipt } from '../types.ts';
+import { useLoad } from '../use-load.ts';
+import { Status } from './requests.tsx';
+
+const SOURCES: Record<Receipt['usage_source'], string> = {
+  provider: 'the provider, with its answer',
+  reconciled: 'the provider, asked afterwards',
+  estimated: 'estimated: the provider has not said',
+  cache: 'given again: nothing was called',
+  unknown: 'nobody has said',
+};
+
+/** What one request cost, and why. */
+export function ReceiptPage({ id }: { id: string }) {
+  const { api } = useSession();
+  const { data, error, reload } = useLoad(
+    (signal) => api.get<Receipt>(`/usage/requests/${encodeURIComponent(id)}`, {}, signal),
+    [id],
+  );
+  return (
+    <>
+      <div class="head">
+        <h1>Receipt</h1>
+        <div class="controls">
+          <a href={hashOf('requests')}>All requests</a>
+        </div>
+      </div>
+      <Problem error={error} onRetry={reload} />
+      {!data && !error && <Waiting what="the receipt" />}
+      {data && <Shown receipt={data} />}
+    </>
+  );
+}
+
+function Shown({ receipt }: { receipt: Receipt }) {
+  return (
+    <div class="stack">
+      <section class="card">
+        <p class="sum">{exactUsd(receipt.cost_nano_usd)}</p>
+        <Facts
+          of={[
+            ['Request', <code key="id">{receipt.request_id}</code>],
+            ['Time', time(receipt.created_at)],
+            ['Account, key', `${receipt.user_id}, ${receipt.key_id}`],
+            ['Endpoint', receipt.endpoint],
+            ['Model asked for', receipt.requested_model],
+            ['Model that answered', [receipt.model, receipt.provider].filter(Boolean).join(', by ') || 'none'],
+            ['Status', <Status key="status" status={receipt.status} />],
+            ['Ended by', receipt.finish_reason ?? '–'],
+            ['Attempts', count(receipt.attempts)],
+            ['First token, last byte', `${duration(receipt.ttft_ms)}, ${duration(receipt.latency_ms)}`],
+            ['Usage said by', SOURCES[receipt.usage_source]],
+            ['Of attempts that gave nothing', exactUsd(receipt.extra_cost_nano_usd)],
+          ]}
+        />
+      </section>
+      <section class="card">
+        <h2>Tokens and prices</h2>
+        <Table
+          caption="Tokens by class, with the price book’s prices"
+          rows={classesOf(receipt)}
+          keyOf={({ name }) => name}
+          columns={[
+            { head: 'Class', cell: ({ name }) => name },
+            { head: 'Tokens', number: true, cell: ({ tokens }) => count(tokens) },
+            { head: 'Price a million', number: true, cell: ({ price }) => perMillion(price) },
+          ]}
+        />
+        <p class="note">
+          {receipt.price
+            ? `List prices of ${receipt.price.model}, ${receipt.price.source === 'operator' ? 'set by the operator' : 'from the upstream'}. What the provider charged is what counts.`
+            : 'The price book has no price for this model.'}
+        </p>
+      </section>
+      {receipt.unpriced.length > 0 && (
+        <section class="card">
+          <h2>Attempts that did not tell their cost</h2>
+          <Table
+            caption="Attempts that did not tell their cost"
+            rows={receipt.unpriced}
+            keyOf={({ attempt }) => String(attempt)}
+            columns={[
+              { head: 'Model', cell: ({ model }) => model },
+              { head: 'State', cell: ({ state }) => state.replaceAll('_', ' ') },
+              { head: 'Asked', number: true, cell: ({ asked }) => count(asked) },
+              { head: 'Input', number: true, cell: ({ input_tokens }) => count(input_tokens) },
+              { head: 'Output', number: true, cell: ({ output_tokens }) => count(output_tokens) },
+              { head: 'Cost', number: true, cell: ({ cost_nano_usd }) => exactUsd(cost_nano_usd) },
+            ]}
+          />
+        </section>
+      )}
+      {receipt.corrections.length > 0 && (
+        <section class="card">
+          <h2>Corrections</h2>
+          <Table
+            caption="Corrections, as differences"
+            rows={receipt.corrections}
+            keyOf={({ adjustment }) => adjustment}
+            columns={[
+              { head: 'Why', cell: ({ adjustment }) => adjustment },
+              { head: 'Written', cell: ({ recorded_at }) => time(recorded_at) },
+              { head: 'Input', number: true, cell: ({ input_tokens }) => count(input_tokens) },
+              { head: 'Output', number: true, cell: ({ output_tokens }) => count(output_tokens) },
+              { head: 'Cost', number: true, cell: ({ cost_nano_usd }) => exactUsd(cost_nano_usd) },
+            ]}
+          />
+        </section>
+      )}
+    </div>
+  );
+}
+
+/** Each class of tokens once: cached and written ones are part of the input, reasoning is part of the output. */
+function classesOf({ price, ...receipt }: Receipt) {
+  const { input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens } = receipt;
+  const less = (all: number | null, ...parts: (number | null)[]) =>
+    all === null ? null : parts.reduce<number>((left, part) => left - (part ?? 0), all);
+  return [
+    { name: 'Input', tokens: less(input_tokens, cached_tokens, cache_write_tokens), price: price?.prompt },
+    { name: 'Input, from a cache', tokens: cached_tokens, price: price?.input_cache_read ?? price?.prompt },
+    { name: 'Input, written to a cache', tokens: cache_write_tokens, price: price?.input_cache_write ?? price?.prompt },
+    { name: 'Output', tokens: less(output_tokens, reasoning_tokens), price: price?.completion },
+    {
+      name: 'Reasoning',
+      tokens: reasoning_tokens,
+      price: Number(price?.internal_reasoning ?? 0) > 0 ? price?.internal_reasoning : price?.completion,
+    },
+  ];
+}
+
+/** Dollars a token as dollars a million. */
+function perMillion(price: string | null | undefined): string {
+  return price === null || price === undefined
+    ? '–'
+    : `$${(Number(price) * 1e6).toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 4 })}`;
+}
