@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 
 const MODULE = 'go.k6.io/k6@v1.8.1';
 const PROGRESS_EVERY_MS = 10_000;
+
 /** What came of a run: all thresholds held, some were crossed, or somebody ended it before its time. */
 export type Outcome = 'held' | 'crossed' | 'interrupted';
 
@@ -115,19 +116,22 @@ export async function runK6(path: string, { script, consoleFile, summaryFile, en
   return outcome;
 }
 
-/** Passes on what k6 prints, but of its progress, two lines a second, one every so often. */
+/**
+ * Passes on what k6 prints, but of its progress, which it tells twice a second, only one in ten seconds: how many
+ * requests are done, and below it of each scenario how much of its time has passed.
+ */
 function showSparsely(output: NodeJS.ReadableStream): void {
   let shownAt = Date.now();
+  let showing = false;
   let started = false;
   createInterface({ input: output }).on('line', (line) => {
     const running = line.startsWith('running (');
     // What comes after the bars is the summary, for people to read.
     started = (started || running) && !line.includes('█');
-    if (running && Date.now() - shownAt >= PROGRESS_EVERY_MS) {
-      shownAt = Date.now();
-      console.log(line);
-    }
-    const isProgress = running || /^\S+ +(✓|✗)? ?\[ +\d+% \]/.test(line) || (started && line.trim() === '');
-    if (!isProgress) console.log(line);
+    if (running) showing = Date.now() - shownAt >= PROGRESS_EVERY_MS;
+    if (running && showing) shownAt = Date.now();
+    const isProgress = running || /^\S+ +(?:\S )?\[ +\d+% \]/.test(line);
+    const isGap = started && line.trim() === '';
+    if (isProgress ? showing : !isGap) console.log(line);
   });
 }

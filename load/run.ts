@@ -29,7 +29,7 @@ ${Object.entries(SCENARIOS)
 
 Without BASE_URL it starts both workers and the simulated OpenRouter on this machine, and stops them in the end. The exit code is 1 if a threshold was crossed, if the ledger lacks anything, has anything twice, or cannot be read, or if it was interrupted: then the summary and the audit are of what was done until then.
 
-  --env NAME       whose D1 is read, if BASE_URL is a deployed system: staging if not said otherwise
+  --env NAME       whose D1 is read: if not said, that of npm start for a BASE_URL on this machine, else staging's
   --no-audit       the ledger is not looked at; npm run load:audit does that later
   --help           this
 
@@ -38,6 +38,7 @@ In the environment:
   API_KEY          a key of it that nothing else uses meanwhile; several, separated by commas, for several accounts
   MODEL            openai/gpt-5-mini if not set; EMBEDDINGS_MODEL: openai/text-embedding-3-small
   LIMITED_API_KEY  for limits: a key of an account that 10 requests a second bring to its limit
+  VERSION_OVERRIDE name="version": which version is to answer, of a worker that is split between two
   PROFILE          ci: each scenario is over within 20 seconds
   SOAK_DURATION    such as 2h
 
@@ -46,7 +47,8 @@ The last line is JSON: {"load":"average","requests":n,"failed_rate":0,"added_p95
 interface Asked {
   load: string;
   audit: boolean;
-  environment: string;
+  /** undefined: it goes by the URL. */
+  environment: string | undefined;
 }
 
 /** `npm run load`: one scenario against a system on this machine, or against the one that BASE_URL names. */
@@ -125,11 +127,12 @@ function tell(load: string): void {
   if (remarks.length > REMARKS_SHOWN) console.error(`and ${remarks.length - REMARKS_SHOWN} remarks more`);
 }
 
-/** A system on this machine is that of `npm start`. */
-function whereOf(url: string, environment: string): Where {
+/** A system on this machine is that of `npm start`, unless an environment is named. */
+function whereOf(url: string, environment: string | undefined): Where {
   if (!URL.canParse(url)) throw new Error(`BASE_URL must be a URL such as https://api.example.com, not '${url}'.`);
   const local = ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
-  return local ? { stateDir: process.env.STATE_DIR ?? '.wrangler/state' } : { environment };
+  if (local && environment === undefined) return { stateDir: process.env.STATE_DIR ?? '.wrangler/state' };
+  return { environment: environment ?? 'staging' };
 }
 
 /** @returns null: help was asked for. */
@@ -150,7 +153,7 @@ function parsed(args: readonly string[]) {
       args: [...args],
       allowPositionals: true,
       options: {
-        env: { type: 'string', default: 'staging' },
+        env: { type: 'string' },
         'no-audit': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h' },
       },

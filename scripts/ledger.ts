@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { nanoToUsd } from '../shared/money.ts';
 import { AdminApi } from './admin-api.ts';
 import { run, UsageError } from './cli.ts';
+import { progress } from './progress.ts';
 import { type Column, table } from './table.ts';
 
 const HELP = `The archives of the ledger: rows that were moved to R2 after LEDGER_RETENTION_DAYS.
@@ -43,16 +44,19 @@ async function main(args: readonly string[]): Promise<void> {
         throw new UsageError(`'restore' needs the objects of archives, as 'archives' shows them.`);
       if (values.request !== undefined) throw new UsageError(`'restore' does not take --request.`);
       const restored: Archive[] = [];
+      const bar = progress('restore', objects.length);
       try {
-        for (const [n, object] of objects.entries()) {
+        for (const object of objects) {
           const path = `/admin/ledger-archives/${encodeURIComponent(object)}/restore`;
           restored.push(await api.send<Archive>('POST', path, {}));
-          if (!values.json) console.error(`restored ${n + 1} of ${objects.length}: ${object}`);
+          bar.advance(1);
         }
       } catch (error) {
+        bar.end();
         if (restored.length > 0) show(restored);
         throw new Error(`${(error as Error).message}\nNot restored: ${objects.slice(restored.length).join(' ')}`);
       }
+      bar.end();
       return show(restored);
     }
     default:

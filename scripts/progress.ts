@@ -1,4 +1,6 @@
 const BAR_WIDTH = 30;
+/** Where there is no terminal: so long after a line, or after each further tenth, comes the next. */
+const LINE_EVERY_MS = 10_000;
 
 /** How far something is that takes a while. */
 export interface Progress {
@@ -9,7 +11,8 @@ export interface Progress {
 }
 
 /**
- * Tells on standard error how far something is: by a bar on a terminal, elsewhere by a line each time.
+ * Tells on standard error how far something is: by a bar on a terminal, elsewhere by a line for each tenth of it, and
+ * every ten seconds.
  *
  * @param what is being done, such as `replay`.
  * @param total that there is to do, as far as is known.
@@ -21,9 +24,17 @@ export function progress(
 ): Progress {
   const startedAt = Date.now();
   let done = 0;
+  let told = { at: startedAt, tenths: 0 };
+  const isDue = (): boolean => {
+    const [at, tenths] = [Date.now(), Math.floor(percent(done, total) / 10)];
+    if (tenths === told.tenths && at - told.at < LINE_EVERY_MS) return false;
+    told = { at, tenths };
+    return true;
+  };
   return {
     advance(count) {
       done += count;
+      if (!to.isTTY && !isDue()) return;
       const line = `${what} ${progressLine(done, total, Date.now() - startedAt)}`;
       to.write(to.isTTY ? `\r${line.replace(' ', ` ${bar(done, total)} `)}\x1b[K` : `${line}\n`);
     },

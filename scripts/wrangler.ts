@@ -17,7 +17,16 @@ export function wrangler(args: readonly string[]): string {
     maxBuffer: OUTPUT_MAX_BYTES,
   });
   if (status === 0) return stdout;
-  const output = stripVTControlCharacters(`${stderr}\n${stdout}`);
+  throw new Error(messageOf(stripVTControlCharacters(`${stderr}\n${stdout}`)) ?? `wrangler ended with ${status}`);
+}
+
+/** The line that says what went wrong; what Cloudflare's API itself said stands below wrangler's, with its code. */
+function messageOf(output: string): string | undefined {
   const [, told, asJson] = /\[ERROR\]\s*(.+)|"text": "(.+)"/.exec(output) ?? [];
-  throw new Error(told ?? asJson ?? `wrangler ended with ${status}`);
+  if (told === undefined) return asJson;
+  if (/CLOUDFLARE_API_TOKEN|Not logged in/.test(told)) {
+    return 'Wrangler is not signed in: npx wrangler login, or set CLOUDFLARE_API_TOKEN.';
+  }
+  const [reason] = /\S.* \[code: \d+\]$/m.exec(output) ?? [];
+  return reason === undefined ? told : `${told} ${reason}`;
 }

@@ -111,7 +111,12 @@ try {
     rounds.advance(1);
   }
   rounds.end();
-  for (const name of names) counted.push(await count(system, name));
+  const counts = progress('counts', names.length);
+  for (const name of names) {
+    counted.push(await count(system, name));
+    counts.advance(1);
+  }
+  counts.end();
 } finally {
   await system.stop();
 }

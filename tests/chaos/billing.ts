@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { randomFrom } from '../../load/upstream/random.ts';
 import { AdminApi } from '../../scripts/admin-api.ts';
+import { progress } from '../../scripts/progress.ts';
 import { type LocalSystem, startLocal } from '../support/start.ts';
 import { analyticsFindings, Ledger, ledgerFindings, pendingAttempts, rollupMismatches } from './billing/audit.ts';
 import { type Seen, send } from './billing/client.ts';
@@ -21,7 +22,6 @@ const { values } = parseArgs({
 const REQUESTS = Number(values.requests);
 const SEED = Number(values.seed);
 const AT_ONCE = 48;
-const PROGRESS_EVERY_MS = 10_000;
 /** Retries rest up to a quarter of a minute here; three of them in a row are rare. */
 const SETTLED_WITHIN_MS = 180_000;
 const POSTHOG_DOWN_MS = 4_000;
@@ -60,11 +60,7 @@ async function run({ origin, upstream }: LocalSystem, keys: ReadonlyMap<string, 
   const downAt = Math.floor(REQUESTS * (0.3 + 0.4 * random()));
   let isDown = false;
   const seen: Seen[] = [];
-  const startedAt = Date.now();
-  const progress = setInterval(
-    () => console.error(`${seen.length} of ${REQUESTS} requests, ${Math.round((Date.now() - startedAt) / 1000)} s`),
-    PROGRESS_EVERY_MS,
-  );
+  const shown = progress('requests', REQUESTS);
   const work = async (): Promise<void> => {
     for (let planned = waiting.pop(); planned; planned = waiting.pop()) {
       if (planned.n === downAt) {
@@ -77,10 +73,10 @@ async function run({ origin, upstream }: LocalSystem, keys: ReadonlyMap<string, 
       }
       if (random() < 0.01 && !isDown) upstream.posthog.failNext(500, 1);
       seen.push(await send(origin, keys.get(planned.account) ?? '', planned));
+      shown.advance(1);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  clearInterval(progress);
+  await Promise.all(Array.from({ length: AT_ONCE }, work)).finally(() => shown.end());
   return seen;
 }
 

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { randomFrom } from '../../load/upstream/random.ts';
+import { progress } from '../../scripts/progress.ts';
 import { eventually } from '../support/eventually.ts';
 import { type LocalSystem, startLocal } from '../support/start.ts';
 import { CELLS, type Cell } from './upstream-cells.ts';
@@ -17,7 +18,6 @@ const { values } = parseArgs({
 });
 const PER_CELL = Number(values.requests);
 const AT_ONCE = 64;
-const PROGRESS_EVERY_MS = 10_000;
 
 /** Long enough for two busy cores, short enough to be waited for. */
 const VARS = {
@@ -90,18 +90,14 @@ function shuffled<T>(items: readonly T[], random: () => number): T[] {
 
 async function runAll(system: LocalSystem, runs: readonly Run[]): Promise<void> {
   const waiting = shuffled(runs, randomFrom(Number(values.seed)));
-  const startedAt = Date.now();
-  const progress = setInterval(() => {
-    const done = runs.filter(({ outcome }) => outcome !== null).length;
-    console.error(`${done} of ${runs.length} requests, ${Math.round((Date.now() - startedAt) / 1000)} s`);
-  }, PROGRESS_EVERY_MS);
+  const shown = progress('requests', runs.length);
   const work = async (): Promise<void> => {
     for (let run = waiting.pop(); run; run = waiting.pop()) {
       run.outcome = await ask(`${system.origin}/v1`, system.key, run.request);
+      shown.advance(1);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  clearInterval(progress);
+  await Promise.all(Array.from({ length: AT_ONCE }, work)).finally(() => shown.end());
 }
 
 interface Usage {

@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { auditLedger, ledgerMissing, type Told } from '../../load/ledger-audit.ts';
 import { uuidv7 } from '../../shared/ids.ts';
+import { enterRow, rollUp as rollUpLedger } from '../support/ledger-rows.ts';
 
 const NOON = Date.UTC(2025, 10, 24, 12);
 const HOUR = 3_600_000;
@@ -13,34 +14,8 @@ beforeEach(() => {
   sqlite.exec(readFileSync('schema.sql', 'utf8'));
 });
 
-/** A request's row, without the rollups. */
-function enter(id: string, { user = 'ada', status = 200, adjustment = '', cost = 7 } = {}): string {
-  const at = Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
-  sqlite
-    .prepare(`
-      INSERT INTO usage_logs (request_id, adjustment, user_id, key_id, endpoint, requested_model, status,
-        cost_nano_usd, usage_source, latency_ms, attempts, created_at, recorded_at)
-      VALUES (?, ?, ?, ?, '/v1/chat/completions', 'sim/any', ?, ?, 'provider', 1, 1, ?, ?)`)
-    .run(id, adjustment, user, `key of ${user}`, status, cost, at, at);
-  return id;
-}
-
-/** Makes the rollups what they are to be. */
-function rollUp(): void {
-  const sums = ['unpriced_attempts', 'input_tokens', 'output_tokens', 'cached_tokens', 'cache_write_tokens']
-    .concat(['reasoning_tokens', 'cost_nano_usd', 'extra_cost_nano_usd'])
-    .map((sum) => `coalesce(sum(${sum}), 0)`);
-  for (const [table, ms] of [
-    ['usage_rollups_hourly', HOUR],
-    ['usage_rollups_daily', 24 * HOUR],
-  ] as const) {
-    sqlite.exec(`
-      INSERT INTO ${table} SELECT user_id, created_at / ${ms} * ${ms}, key_id, coalesce(model, requested_model),
-        sum(adjustment = ''), sum(adjustment = '' AND status >= 400 AND status <> 499), ${sums.join(', ')}
-        FROM usage_logs GROUP BY 1, 2, 3, 4`);
-  }
-}
-
+const enter = (id: string, row: Parameters<typeof enterRow>[2] = {}) => enterRow(sqlite, id, row);
+const rollUp = () => rollUpLedger(sqlite);
 const ids = (count: number) => Array.from({ length: count }, (_, n) => uuidv7(NOON + n * 60_000));
 const database = { all: <Row>(sql: string) => sqlite.prepare(sql).all() as Row[], close() {} };
 

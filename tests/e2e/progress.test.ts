@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { bar, progress, progressLine } from '../../scripts/progress.ts';
 
 /** A stream that keeps what is written to it. */
@@ -7,8 +7,10 @@ function stream(isTTY: boolean) {
   return { written, isTTY, write: (text: string) => written.push(text) > 0 };
 }
 
+afterEach(() => vi.useRealTimers());
+
 describe('progress', () => {
-  it('is a line each time where there is no terminal', () => {
+  it('is a line for each tenth that is done where there is no terminal', () => {
     const to = stream(false);
     const shown = progress('replay', 250, to);
     shown.advance(100);
@@ -18,6 +20,28 @@ describe('progress', () => {
       expect.stringMatching(/^replay 100 of 250, 40 %, \d+\/s, \d+ s left\n$/),
       expect.stringMatching(/^replay 250 of 250, 100 %, \d+\/s\n$/),
     ]);
+  });
+
+  it('is no more than ten lines where there is no terminal, however small the steps, unless it takes long', () => {
+    vi.useFakeTimers();
+    const to = stream(false);
+    const shown = progress('requests', 5_000, to);
+    for (let n = 0; n < 5_000; n += 1) shown.advance(1);
+    expect(to.written).toHaveLength(10);
+    expect(to.written.at(0)).toMatch(/^requests 500 of 5000, 10 %, /);
+    expect(to.written.at(-1)).toMatch(/^requests 5000 of 5000, 100 %, /);
+  });
+
+  it('is a line every ten seconds where a tenth takes longer', () => {
+    vi.useFakeTimers();
+    const to = stream(false);
+    const shown = progress('requests', 1_000, to);
+    for (let n = 0; n < 90; n += 1) {
+      vi.advanceTimersByTime(1_000);
+      shown.advance(1);
+    }
+    expect(to.written).toHaveLength(9);
+    expect(to.written.at(0)).toBe('requests 10 of 1000, 1 %, 1.0/s, 16 min 30 s left\n');
   });
 
   it('is one bar that grows on a terminal, and is gone at the end', () => {

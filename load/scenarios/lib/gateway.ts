@@ -2,7 +2,7 @@ import { fail } from 'k6';
 import http, { type RefinedResponse } from 'k6/http';
 import { Counter, Rate, Trend } from 'k6/metrics';
 import { refusalFlaws } from './refusal.ts';
-import { API, CHAT_MODEL, EMBEDDINGS_MODEL, KEYS } from './target.ts';
+import { API, CHAT_MODEL, EMBEDDINGS_MODEL, KEYS, VERSION_OVERRIDE } from './target.ts';
 
 type Answer = RefinedResponse<'text'>;
 
@@ -114,7 +114,11 @@ function question(): string {
 function post(path: string, key: string, body: object, statuses: number[] = [200]): Answer {
   asked.add(1);
   const answer = http.post(API + path, JSON.stringify(body), {
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    headers: {
+      authorization: `Bearer ${key}`,
+      'content-type': 'application/json',
+      ...(VERSION_OVERRIDE && { 'Cloudflare-Workers-Version-Overrides': VERSION_OVERRIDE }),
+    },
     responseType: 'text',
     responseCallback: http.expectedStatuses(...statuses),
     timeout: '120s',

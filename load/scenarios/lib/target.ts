@@ -14,3 +14,6 @@ export const EMBEDDINGS_MODEL = __ENV.EMBEDDINGS_MODEL ?? 'openai/text-embedding
 
 /** Whether each scenario is to be over in some seconds. */
 export const SHORT = __ENV.PROFILE === 'ci';
+
+/** Which version of a worker that is split between two is to answer, as Cloudflare takes it in a header. */
+export const VERSION_OVERRIDE = __ENV.VERSION_OVERRIDE ?? '';
