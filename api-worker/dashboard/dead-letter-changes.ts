@@ -5,7 +5,7 @@ import type { LetterChange } from './types-admin.ts';
 /** As many as the API takes at once. */
 const PAGE = 100;
 
-export interface LetterFilter {
+interface LetterFilter {
   /** A part of the queue's name; null: any. */
   queue: string | null;
 }

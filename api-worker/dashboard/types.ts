@@ -69,7 +69,7 @@ export interface Usage {
   limits: Limits | null;
 }
 
-export interface Percentiles {
+interface Percentiles {
   requests: number;
   p50: number | null;
   p95: number | null;

@@ -13,7 +13,6 @@ interface AXNode {
   ignored: boolean;
   role?: { value: string };
   name?: { value?: string };
-  description?: { value?: string };
 }
 
 /**

@@ -1,12 +1,13 @@
 import { count, exactUsd, secondsTime } from '../format.ts';
 import { Facts } from '../parts/facts.tsx';
+import { Lines } from '../parts/lines.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
 import { hashOf } from '../route.ts';
 import { useSession } from '../session.ts';
 import type { DeadLetter } from '../types-admin.ts';
 import { useLoad } from '../use-load.ts';
-import { LetterBadge } from './dead-letters.tsx';
 import { LetterActions } from './letter-actions.tsx';
+import { LetterBadge } from './letters-summary.tsx';
 
 /** One dead letter, with its message. */
 export function DeadLetterPage({ id }: { id: string }) {
@@ -38,7 +39,7 @@ export function DeadLetterPage({ id }: { id: string }) {
                 ['Deliveries', count(data.attempts)],
                 ['Request', data.request_id === null ? '–' : <code key="request">{data.request_id}</code>],
                 ['Not billed', exactUsd(data.unbilled_nano_usd)],
-                ['Reason', data.reason],
+                ['Reason', <Lines key="reason" text={data.reason} />],
               ]}
             />
             <LetterActions

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { LetterSelection } from '../dead-letter-changes.ts';
 import { count, exactUsd, secondsTime } from '../format.ts';
 import { Choice } from '../parts/choice.tsx';
+import { Lines } from '../parts/lines.tsx';
 import { More } from '../parts/more.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
 import { type Column, Table } from '../parts/table.tsx';
@@ -12,6 +13,7 @@ import { useLoad } from '../use-load.ts';
 import { usePages } from '../use-pages.ts';
 import { DeadLetterPage } from './dead-letter.tsx';
 import { LetterActions } from './letter-actions.tsx';
+import { Summary } from './letters-summary.tsx';
 
 const PAGE = 50;
 
@@ -61,8 +63,12 @@ function LetterList({ route }: { route: Route }) {
   const rows = pages.rows ?? [];
   const letters = rows.filter(({ id }) => chosen.has(id));
   const stuck = summary.data?.stuck ?? null;
-  const selection: LetterSelection | null =
-    scope === 'all' ? { filter: { queue } } : letters.length > 0 ? { ids: letters.map(({ id }) => id) } : null;
+  const isAll = scope === 'all' && state === 'stuck' && stuck !== null;
+  const selection: LetterSelection | null = isAll
+    ? { filter: { queue } }
+    : letters.length > 0
+      ? { ids: letters.map(({ id }) => id) }
+      : null;
   return (
     <>
       <div class="head">
@@ -90,47 +96,47 @@ function LetterList({ route }: { route: Route }) {
         {summary.data && <Summary of={summary.data} />}
         {pages.rows === null && !pages.error && <Waiting what="dead letters" />}
         {pages.rows && (
-          <section class="card" aria-label="Letters" aria-busy={pages.loading}>
-            <div class="controls">
-              <label class="scope">
-                <input
-                  type="checkbox"
-                  checked={rows.length > 0 && letters.length === rows.length}
-                  disabled={rows.length === 0}
-                  onChange={({ currentTarget }) =>
-                    setChosen(new Set(currentTarget.checked ? rows.map(({ id }) => id) : []))
-                  }
+          <>
+            <section class="card" aria-label="What to do with them">
+              <div class="controls">
+                <label class="scope">
+                  <input
+                    type="checkbox"
+                    checked={rows.length > 0 && letters.length === rows.length}
+                    disabled={rows.length === 0}
+                    onChange={({ currentTarget }) =>
+                      setChosen(new Set(currentTarget.checked ? rows.map(({ id }) => id) : []))
+                    }
+                  />
+                  Choose all that are shown
+                </label>
+                <Choice<Scope>
+                  label="To be tried, replayed or discarded"
+                  options={[
+                    ['chosen', `Those chosen (${count(letters.length)})`],
+                    ...(state === 'stuck' && stuck ? [['all', allOf(stuck.count, queue)] as const] : []),
+                  ]}
+                  value={scope}
+                  onChange={setScope}
                 />
-                Choose all that are shown
-              </label>
-              <Choice<Scope>
-                label="To be tried, replayed or discarded"
-                options={[
-                  ['chosen', `Those chosen (${count(letters.length)})`],
-                  ...(state === 'stuck' && stuck ? [['all', allOf(stuck.count, queue)] as const] : []),
-                ]}
-                value={scope}
-                onChange={setScope}
+              </div>
+              <LetterActions selection={selection} selected={isAll ? stuck : sumOf(letters)} onChanged={reload} />
+            </section>
+            <section class="card" aria-busy={pages.loading}>
+              <Table
+                caption={`Dead letters that are ${state}, the oldest first`}
+                rows={rows}
+                keyOf={({ id }) => id}
+                empty={state === 'stuck' ? 'Nothing is stuck.' : `Nothing is ${state}.`}
+                columns={columns(chosen, (id, isChosen) => {
+                  const next = new Set(chosen);
+                  if (isChosen) next.add(id);
+                  else next.delete(id);
+                  setChosen(next);
+                })}
               />
-            </div>
-            <LetterActions
-              selection={selection}
-              selected={scope === 'all' && stuck ? stuck : sumOf(letters)}
-              onChanged={reload}
-            />
-            <Table
-              caption={`Dead letters that are ${state}, the oldest first`}
-              rows={rows}
-              keyOf={({ id }) => id}
-              empty={state === 'stuck' ? 'Nothing is stuck.' : `Nothing is ${state}.`}
-              columns={columns(chosen, (id, isChosen) => {
-                const next = new Set(chosen);
-                if (isChosen) next.add(id);
-                else next.delete(id);
-                setChosen(next);
-              })}
-            />
-          </section>
+            </section>
+          </>
         )}
         <More of={pages}>Later ones</More>
       </div>
@@ -150,40 +156,6 @@ function sumOf(letters: readonly DeadLetter[]) {
   return { count: letters.length, unbilled_nano_usd: [...requests.values()].reduce((sum, nano) => sum + nano, 0) };
 }
 
-function Summary({ of: { data, stuck } }: { of: LettersSummary }) {
-  return (
-    <section class="card" aria-labelledby="stuck">
-      <h2 id="stuck">Not billed, because it is stuck</h2>
-      <p class="sum">{exactUsd(stuck.unbilled_nano_usd)}</p>
-      <p class="note">
-        {stuck.count === 0
-          ? 'No letter is stuck.'
-          : `${count(stuck.count)} stuck, the oldest since ${secondsTime(stuck.oldest_at)}`}
-      </p>
-      {data.length > 0 && (
-        <Table
-          caption="Dead letters by queue and state"
-          rows={data}
-          keyOf={({ queue, state }) => `${queue} ${state}`}
-          columns={[
-            { head: 'Queue', cell: ({ queue }) => queue },
-            { head: 'State', cell: ({ state }) => <LetterBadge state={state} /> },
-            { head: 'Letters', number: true, cell: (sum) => count(sum.count) },
-            { head: 'Not billed', number: true, cell: ({ unbilled_nano_usd }) => exactUsd(unbilled_nano_usd) },
-            { head: 'Oldest', cell: ({ oldest_at }) => secondsTime(oldest_at) },
-          ]}
-        />
-      )}
-    </section>
-  );
-}
-
-/** A letter's state. */
-export function LetterBadge({ state }: { state: LetterState }) {
-  const kind = { stuck: 'bad', replayed: 'good', discarded: 'soft' }[state];
-  return <span class={`badge ${kind}`}>{state}</span>;
-}
-
 function columns(chosen: ReadonlySet<string>, choose: (id: string, isChosen: boolean) => void): Column<DeadLetter>[] {
   return [
     {
@@ -201,7 +173,7 @@ function columns(chosen: ReadonlySet<string>, choose: (id: string, isChosen: boo
     { head: 'Queue', cell: ({ queue }) => queue },
     { head: 'Not billed', number: true, cell: ({ unbilled_nano_usd }) => exactUsd(unbilled_nano_usd) },
     { head: 'Deliveries', number: true, cell: ({ attempts }) => count(attempts) },
-    { head: 'Reason', wide: true, cell: ({ reason }) => reason },
+    { head: 'Reason', wide: true, cell: ({ reason }) => <Lines text={reason} /> },
     { head: 'Request', cell: ({ request_id }) => (request_id === null ? '–' : <code>{request_id}</code>) },
   ];
 }

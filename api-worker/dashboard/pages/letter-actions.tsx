@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import { changeLetters, type LetterAction, type LetterSelection, OUTCOMES, summaryOf } from '../dead-letter-changes.ts';
 import { count, exactUsd, several } from '../format.ts';
 import { Dialog } from '../parts/dialog.tsx';
+import { Lines } from '../parts/lines.tsx';
 import { Outcome } from '../parts/outcome.tsx';
 import { Table } from '../parts/table.tsx';
 import { hashOf } from '../route.ts';
@@ -92,7 +93,7 @@ function Changes({ of: { action, changes } }: { of: Came }) {
         { head: 'Queue', cell: ({ queue }) => queue },
         { head: 'Outcome', cell: ({ outcome }) => OUTCOMES[outcome][action === 'try' ? 1 : 0] },
         { head: 'Cost', number: true, cell: ({ cost_nano_usd }) => exactUsd(cost_nano_usd) },
-        { head: 'Why', wide: true, cell: ({ why }) => why ?? '–' },
+        { head: 'Why', wide: true, cell: ({ why }) => (why === null ? '–' : <Lines text={why} />) },
       ]}
     />
   );

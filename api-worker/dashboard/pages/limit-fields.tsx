@@ -13,11 +13,6 @@ const LIMITS: readonly (readonly [name: LimitName, label: string, unit?: 'dollar
   ['tokens_per_month', 'Tokens a month'],
 ];
 
-/** What a limit is called. */
-export function limitLabel(limit: string): string | undefined {
-  return LIMITS.find(([name]) => name === limit)?.[1];
-}
-
 /**
  * A field for each limit. Empty: as the tier, whose limit it then shows.
  *
@@ -38,7 +33,7 @@ export function LimitFields({ own, tier }: { own: Granted; tier: Granted | null 
               name={name}
               min={0}
               step={1}
-              placeholder={asTier(tier?.[name], count)}
+              placeholder={asTier(tier?.[name], count, name === 'requests_per_minute' ? 'the default' : 'none')}
               defaultValue={own[name] === null ? '' : String(own[name])}
             />
           </label>
@@ -74,9 +69,10 @@ export function DollarsField({ name, label, own = null, tier }: Dollars) {
   );
 }
 
-function asTier(limit: number | null | undefined, format: (value: number) => string): string {
+/** @param none what it means that the tier says nothing. */
+function asTier(limit: number | null | undefined, format: (value: number) => string, none = 'none'): string {
   if (limit === undefined) return 'as the tier';
-  return `as the tier: ${limit === null ? 'none' : format(limit)}`;
+  return `as the tier: ${limit === null ? none : format(limit)}`;
 }
 
 /**

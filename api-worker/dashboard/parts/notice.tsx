@@ -1,5 +1,3 @@
-import type { ComponentChildren } from 'preact';
-
 /** That something went wrong, read out at once. */
 export function Problem({ error, onRetry }: { error: Error | null; onRetry?: () => void }) {
   if (!error) return null;
@@ -12,15 +10,6 @@ export function Problem({ error, onRetry }: { error: Error | null; onRetry?: () 
         </button>
       )}
     </div>
-  );
-}
-
-/** That something was done, or is so; read out when it comes. */
-export function Notice({ children }: { children: ComponentChildren }) {
-  return (
-    <output class="notice">
-      <div>{children}</div>
-    </output>
   );
 }
 
