@@ -92,19 +92,24 @@ export function adjustmentStatements(
   ];
 }
 
-/** What a correction changes in the ledger: differences, named as its columns. */
+/** What a correction changes in the ledger: differences, named as its columns; null where nothing is known. */
 function adjustmentOf({ from, by, to }: Correction) {
-  const cost = (to.cost_nano_usd ?? 0) - (from.cost_nano_usd ?? 0);
+  const cost = difference(from.cost_nano_usd, to.cost_nano_usd);
   return {
     request_id: from.request_id,
     attempt: from.attempt,
     revision: from.revision,
     adjustment: `${by} ${from.attempt}.${from.revision + 1}`,
-    ...Object.fromEntries(TOKENS.map((name) => [name, (to[name] ?? 0) - (from[name] ?? 0)])),
+    ...Object.fromEntries(TOKENS.map((name) => [name, difference(from[name], to[name])])),
     cost_nano_usd: cost,
-    extra_cost_nano_usd: from.relayed ? 0 : cost,
+    extra_cost_nano_usd: from.relayed ? 0 : (cost ?? 0),
     unpriced_attempts: Number(CERTAIN.includes(from.state)) - Number(CERTAIN.includes(to.state)),
     usage_source: to.usage_source,
     to,
   };
+}
+
+/** Null where nobody knew and nobody knows: a 0 would make a sum over the request's rows a known one. */
+function difference(from: number | null, to: number | null): number | null {
+  return from === null && to === null ? null : (to ?? 0) - (from ?? 0);
 }

@@ -59,7 +59,7 @@ const LATENCY = new ManyRows<Entry>(
 
 /** What the row of a request that was told late lacks; the attempt that it was taken to have made is none any more. */
 const LATE_SUMS = SUMS.map((column) =>
-  column === 'unpriced_attempts' ? `one.${column} - row.unpriced_attempts` : `coalesce(one.${column}, 0)`,
+  column === 'unpriced_attempts' ? `one.${column} - row.unpriced_attempts` : `one.${column}`,
 );
 const LATE = `FROM one JOIN usage_logs AS row ON row.request_id = one.request_id AND row.adjustment = ''
   WHERE ${IS_TOLD_LATE}`;
@@ -70,7 +70,7 @@ const LATE_ROLLUPS = ROLLUPS.map(
       ['request_id', 'usage_source', ...SUMS],
       `INSERT INTO ${table} (user_id, ${period}, key_id, model, requests, errors, ${SUMS.join(', ')})
        SELECT row.user_id, row.created_at / ${periodMs} * ${periodMs}, row.key_id, coalesce(row.model, row.requested_model),
-              0, 0, ${LATE_SUMS.map((sum) => `sum(${sum})`).join(', ')}
+              0, 0, ${LATE_SUMS.map((sum) => `coalesce(sum(${sum}), 0)`).join(', ')}
          ${LATE}
         GROUP BY 1, 2, 3, 4
        ${ADD_UP}`,

@@ -14,6 +14,8 @@ import { type Permission, Principal } from './principal.ts';
 const BEARER = /^Bearer +(\S+)$/i;
 const KEY = /^sk-\S{1,512}$/;
 const TOKEN_MAX_LENGTH = 8192;
+/** The last time of which a Date can tell, Unix ms. */
+const LAST_MS = 8.64e15;
 
 /**
  * Admits requests whose `Authorization: Bearer` is an active API key or a valid JWT with the
@@ -92,7 +94,7 @@ async function byToken(c: AppContext, token: string): Promise<Principal> {
     keyRateLimit: null,
     resume: false,
     privacy: false,
-    expiresAt: exp * 1000,
+    expiresAt: Math.min(exp * 1000, LAST_MS),
   };
 }
 

@@ -1,10 +1,13 @@
 import * as z from 'zod';
 import type { Env } from '../env.ts';
+import { within } from '../within.ts';
 
 /** For how long what D1 said may be believed, whatever the number of caches it came through. */
 const FRESH_MS = 60_000;
 /** KV's shortest time to live. */
 const KV_TTL_SECONDS = 60;
+/** A look into KV that takes longer than D1 does is not waited for. */
+const KV_WITHIN_MS = 500;
 const MEMORY_ENTRIES = 10_000;
 
 /** What D1 said, null for nothing, and the moment up to which it may be believed. */
@@ -42,8 +45,8 @@ export async function find<T>(env: Env, search: Search<T>): Promise<T | null> {
   if (known && known.freshUntil > now) return known.value as T | null;
 
   const kept = z.object({ value: schema, freshUntil: z.number() });
-  // KV is a cache: when it fails, D1 still knows.
-  const cached = kept.safeParse(await env.CACHE.get(name, 'json').catch(() => null));
+  // KV is a cache: when it fails or is silent, D1 still knows.
+  const cached = kept.safeParse(await within(KV_WITHIN_MS, env.CACHE.get(name, 'json')).catch(() => null));
   if (cached.success && cached.data.freshUntil > now) return remember(name, cached.data) as T;
 
   await search.gate?.();

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { AppContext } from '../env.ts';
 
 /** What spreadsheets take for the beginning of a formula (https://owasp.org/www-community/attacks/CSV_Injection), and the apostrophe itself. */
-const FORMULA = /^[=+\-@\t\r\n']/;
+const FORMULA = /^[=+\-@\t\r\n\0']/;
 const QUOTED = /[",\r\n]/;
 
 /** The query parameter `format` of what is to be had as CSV, too. */

@@ -13,7 +13,7 @@ export async function upstream(c: AppContext): Promise<Response> {
     healthOf(c.env),
     modelList(c.env, (work) => c.executionCtx.waitUntil(work)).catch(() => null),
     openCircuits(c.env),
-    latestComparison(c),
+    latestComparison(c).catch(() => null),
   ]);
   return c.json({
     object: 'upstream',

@@ -1,4 +1,5 @@
 import type { AttemptRow } from '../../../shared/adjustments.ts';
+import { IS_RESTORED } from '../../../shared/archived.ts';
 import { SUMS } from '../../../shared/ledger-columns.ts';
 import { priceRowAt, readPriceBook } from '../../../shared/price-book.ts';
 import { PRICE_CLASSES, type Prices } from '../../../shared/price-overrides.ts';
@@ -18,7 +19,9 @@ const PRICE = `
     FROM model_prices
    WHERE model = ?1 AND valid_from = ?2`;
 const ARCHIVE = `
-  SELECT object FROM ledger_archives WHERE ?1 BETWEEN first_request_id AND last_request_id ORDER BY object LIMIT 1`;
+  SELECT object FROM ledger_archives
+   WHERE ?1 BETWEEN first_request_id AND last_request_id AND deleted_at IS NOT NULL AND ${IS_RESTORED} IS NOT TRUE
+   ORDER BY object LIMIT 1`;
 
 /**
  * GET /usage/requests/{id} and /v1/usage/requests/{id}: what a request cost, how that was corrected, which of its

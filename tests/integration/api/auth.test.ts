@@ -107,6 +107,14 @@ describe('authentication', () => {
     expect(await env.CACHE.get('a guess')).toBeNull();
   });
 
+  it('asks D1 when KV does not answer', async () => {
+    const CACHE = { get: () => new Promise(() => {}), put: async () => undefined } as unknown as KVNamespace;
+    const startedAt = Date.now();
+    const { status } = await call('/usage', { key: await createKey('kv-hangs'), env: { ...env, CACHE } });
+    expect(status).toBe(200);
+    expect(Date.now() - startedAt).toBeLessThan(3_000);
+  });
+
   it('stops an address that tries key after key before D1 hears of them, and no other', async () => {
     const { env, asked } = counted();
     const guess = (n: number, address: string) =>

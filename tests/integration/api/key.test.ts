@@ -10,6 +10,10 @@ const own = async (key: string, changed = {}) => {
   return JSON.parse(answer.text);
 };
 
+const JWT = { JWT_SECRET: 'a secret of the tests, 32 characters or more', JWT_ISSUER: 'tests', JWT_AUDIENCE: 'api' };
+const token = (exp: number) =>
+  sign({ sub: 'ada', permissions: [], iss: 'tests', aud: 'api', exp }, JWT.JWT_SECRET, 'HS256');
+
 describe('GET /v1/key', () => {
   it.each(['read', 'write', 'admin'] as const)('tells what a key is that has %s alone', async (permission) => {
     const expires_at = Date.now() + 60_000;
@@ -38,14 +42,15 @@ describe('GET /v1/key', () => {
   });
 
   it('tells what a token may do', async () => {
-    const secret = 'a secret of the tests, 32 characters or more';
     const exp = Math.floor(Date.now() / 1000) + 600;
-    const token = await sign({ sub: 'ada', permissions: [], iss: 'tests', aud: 'api', exp }, secret, 'HS256');
-    const vars = { JWT_SECRET: secret, JWT_ISSUER: 'tests', JWT_AUDIENCE: 'api' };
-    expect(await own(token, vars)).toEqual({
+    expect(await own(await token(exp), JWT)).toEqual({
       ...{ object: 'key', id: 'jwt', name: null, user_id: 'ada', tier: null, permissions: [], rate_limit: null },
       expires_at: new Date(exp * 1000).toISOString(),
     });
+  });
+
+  it('tells the last time there is of a token that ends later', async () => {
+    expect((await own(await token(Number.MAX_SAFE_INTEGER), JWT)).expires_at).toBe('+275760-09-13T00:00:00.000Z');
   });
 
   it('tells how the limits stand in its headers, and nothing to nobody', async () => {

@@ -53,7 +53,7 @@ describe('GET /usage/requests/{id}', () => {
   it('tells what a request cost, how that was corrected, and what its attempts did not tell', async () => {
     const id = await book({
       ...{ cost_nano_usd: null, usage_source: 'estimated', input_tokens: 100, output_tokens: 20, attempts: 2 },
-      cached_tokens: null,
+      ...{ cached_tokens: null, cache_write_tokens: null },
       ...{ unpriced: [ATTEMPT, { ...ATTEMPT, model: 'no/price', generation_id: null, relayed: false }] },
       unpriced_attempts: 2,
     });
@@ -79,18 +79,19 @@ describe('GET /usage/requests/{id}', () => {
     expect(body).toMatchObject({
       ...{ object: 'request', request_id: id, user_id: 'ada', requested_model: 'a/one', attempts: 2 },
       ...{ input_tokens: 110, output_tokens: 25, cached_tokens: 30, cost_nano_usd: 740, cost_usd: '0.000000740' },
+      ...{ cache_write_tokens: null, reasoning_tokens: 1 },
       ...{ extra_cost_nano_usd: 40, unpriced_attempts: 1, usage_source: 'estimated', latency_ms: 1 },
       created_at: '2026-11-03T12:00:00.000Z',
     });
     expect(body.corrections).toEqual([
       {
         ...{ adjustment: 'reconciled 0.1', recorded_at: '2026-11-03T12:01:00.000Z', usage_source: 'reconciled' },
-        ...{ input_tokens: 10, output_tokens: 5, cached_tokens: 30, cache_write_tokens: 0, reasoning_tokens: 0 },
+        ...{ input_tokens: 10, output_tokens: 5, cached_tokens: 30, cache_write_tokens: null, reasoning_tokens: null },
         ...{ unpriced_attempts: -1, cost_nano_usd: 700, extra_cost_nano_usd: 0, cost_usd: '0.000000700' },
       },
       {
         ...{ adjustment: 'rerated 1.1', recorded_at: '2026-11-03T12:02:00.000Z', usage_source: 'estimated' },
-        ...{ input_tokens: 0, output_tokens: 0, cached_tokens: 0, cache_write_tokens: 0, reasoning_tokens: 0 },
+        ...{ input_tokens: 0, output_tokens: 0, cached_tokens: null, cache_write_tokens: null, reasoning_tokens: null },
         ...{ unpriced_attempts: 0, cost_nano_usd: 40, extra_cost_nano_usd: 40, cost_usd: '0.000000040' },
       },
     ]);
@@ -164,5 +165,20 @@ describe('GET /usage/requests/{id}', () => {
       const { answer } = await receipt(id, key);
       expect([answer.status, errorOf(answer).code]).toEqual([404, 'request_not_found']);
     }
+  });
+
+  it.each([
+    ['are still there', null, null],
+    ['were brought back', 1, 2],
+  ])('names no archive for a request that is not among its rows, which %s', async (_, deleted_at, restored_at) => {
+    await env.DB.prepare('DELETE FROM ledger_archives').run();
+    await env.DB.prepare(
+      `INSERT INTO ledger_archives (object, first_request_id, last_request_id, rows, cost_nano_usd, sha256, archived_at, deleted_at, restored_at)
+       VALUES ('x.ndjson.gz', ?1, ?2, 3, 0, 'x', 1, ?3, ?4)`,
+    )
+      .bind(uuidv7(1_000), uuidv7(3_000), deleted_at, restored_at)
+      .run();
+    const { answer } = await receipt(uuidv7(2_000), admin);
+    expect([answer.status, errorOf(answer).code]).toEqual([404, 'request_not_found']);
   });
 });

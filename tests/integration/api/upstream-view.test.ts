@@ -60,6 +60,12 @@ describe('GET /admin/upstream', () => {
     expect(await view({ UPSTREAM_BASE_URL: 'http://127.0.0.1:9' })).toMatchObject({ models: null });
   });
 
+  it('tells the rest while the database is away', async () => {
+    await view();
+    const DB = { prepare: () => Promise.reject(new Error('D1_ERROR: overloaded')) };
+    expect(await view({ DB })).toMatchObject({ status: 'ok', models: 11, latest_comparison: null });
+  });
+
   it('is for admins', async () => {
     const answer = await call('/admin/upstream', { key });
     expect([answer.status, errorOf(answer).code]).toEqual([403, 'insufficient_permissions']);
