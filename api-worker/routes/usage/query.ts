@@ -21,7 +21,7 @@ export const GROUPS = Object.keys(COLUMNS) as Group[];
 
 /** The query of GET /usage: `start` inclusive, `end` exclusive, both widened to whole hours. */
 export const UsageQuery = z
-  .object({ ...spanFields(GROUPS), format: Format })
+  .strictObject({ ...spanFields(GROUPS), format: Format })
   .transform(({ format, ...asked }) => ({ ...spanOf(asked, DEFAULT_SPAN_MS), format }))
   .refine(hasLength, ENDS_FIRST);
 type Span = Pick<z.infer<typeof UsageQuery>, 'from' | 'to' | 'groups'>;

@@ -138,6 +138,7 @@ describe('GET /usage', () => {
     ['end=2026-13-01', 'end'],
     ['group_by=color', 'group_by[0]'],
     ['format=xml', 'format'],
+    ['model=openai/gpt-5', null],
     ['start=2026-11-02&end=2026-11-01', 'start'],
   ])('refuses %s', async (query, param) => {
     const { answer } = await usage(query);
