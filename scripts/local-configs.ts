@@ -22,10 +22,14 @@ export function writeLocalConfigs(
   writeFileSync(join(dir, '.dev.vars'), `${lines.join('\n')}\n`, { mode: 0o600 });
   return paths.map((path) => {
     const copy = join(dir, basename(path));
-    const absolute = (_: string, name: string, relative: string) => `${name} = "${resolve(dirname(path), relative)}"`;
-    writeFileSync(copy, readFileSync(path, 'utf8').replaceAll(RELATIVE, absolute));
+    writeFileSync(copy, withAbsolutePaths(readFileSync(path, 'utf8'), dirname(path)));
     return copy;
   });
+}
+
+/** A configuration that says the same wherever it lies; `dir` is where it lay. */
+export function withAbsolutePaths(config: string, dir = '.'): string {
+  return config.replaceAll(RELATIVE, (_, name: string, relative: string) => `${name} = "${resolve(dir, relative)}"`);
 }
 
 /**

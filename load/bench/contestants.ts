@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, join } from 'node:path';
 import { convertV4MiniflareOptions, Miniflare, type V4WorkerOptions } from 'miniflare';
 import { unstable_getMiniflareWorkerOptions } from 'wrangler';
+import { withAbsolutePaths } from '../../scripts/local-configs.ts';
 import { prepareLocalDatabase } from '../../scripts/local-state.ts';
 import { wrangler } from '../../scripts/wrangler.ts';
 import { childrenNamed } from './process-cpu.ts';
@@ -69,7 +70,7 @@ function built(config: string, main: string | undefined, dir: string, vars: Reco
   wrangler(['deploy', '--dry-run', '-c', path, '--outdir', outdir]);
   const { main: entry, workerOptions } = unstable_getMiniflareWorkerOptions(path);
   const script = basename(entry ?? '').replace(/ts$/, 'js');
-  // The page /docs has no part in this.
+  // The pages have no part in this.
   const { assets: _, ...options } = workerOptions;
   return {
     ...options,
@@ -84,9 +85,7 @@ function built(config: string, main: string | undefined, dir: string, vars: Reco
 /** A copy of a configuration with another worker in its place. */
 function withMain(config: string, main: string, dir: string): string {
   const path = join(dir, config);
-  const text = readFileSync(config, 'utf8')
-    .replace(/^main = .*$/m, `main = "${resolve(main)}"`)
-    .replace(/^directory = "(.+)"$/m, (_, relative: string) => `directory = "${resolve(relative)}"`);
-  writeFileSync(path, text);
+  const text = readFileSync(config, 'utf8').replace(/^main = .*$/m, `main = "${main}"`);
+  writeFileSync(path, withAbsolutePaths(text));
   return path;
 }

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { withAbsolutePaths } from '../../scripts/local-configs.ts';
 import { wrangler } from '../../scripts/wrangler.ts';
 import { type LocalSystem, startLocal } from '../support/start.ts';
 
@@ -27,11 +28,11 @@ async function buildTelling(dir: string): Promise<Record<string, string>> {
   const telling = bundle.replaceAll(MODULE, (head, path) => `${head}(globalThis.evaluated ??= []).push("${path}");`);
   await writeFile(join(outdir, 'index.js'), telling);
   await writeFile(join(outdir, 'told.js'), TOLD);
-  const config = (await readFile('wrangler.api.toml', 'utf8'))
-    .replace('main = "api-worker/index.ts"', `main = "${join(outdir, 'told.js')}"`)
-    .replace('directory = "dist', `directory = "${resolve('dist')}`)
-    .replace(/^\[build\]$[^[]*/m, '');
-  await writeFile(join(outdir, 'wrangler.api.toml'), config);
+  const config = (await readFile('wrangler.api.toml', 'utf8')).replace(
+    /^main = .*$/m,
+    `main = "${join(outdir, 'told.js')}"`,
+  );
+  await writeFile(join(outdir, 'wrangler.api.toml'), withAbsolutePaths(config));
   return { WRANGLER_CONFIGS: [join(outdir, 'wrangler.api.toml'), 'wrangler.consumer.toml'].join(',') };
 }
 

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { withAbsolutePaths } from '../../scripts/local-configs.ts';
 import { type System, startSystem } from '../support/system.ts';
 
 /** Operations by name, as counting.ts names them. */
@@ -52,8 +53,7 @@ async function written(dir: string, name: string, more: string): Promise<string>
   const path = join(dir, `wrangler.${name}.toml`);
   const config = text
     .slice(0, text.indexOf('\n[env.'))
-    .replace(`main = "${name}-worker/index.ts"`, `main = "${resolve(`tests/scale/workers/${name}.ts`)}"`)
-    .replace('directory = "node_modules', `directory = "${resolve('node_modules')}`);
-  await writeFile(path, config + more);
+    .replace(`main = "${name}-worker/index.ts"`, `main = "tests/scale/workers/${name}.ts"`);
+  await writeFile(path, withAbsolutePaths(config) + more);
   return path;
 }

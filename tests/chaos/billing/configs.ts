@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { withAbsolutePaths } from '../../../scripts/local-configs.ts';
 
 /** The queues of usage and analytics give a message up after so many deliveries, so that dead letters come about. */
 const DELIVERIES = 4;
@@ -14,19 +15,18 @@ const BATCH = 20;
 export async function writeConfigs(dir: string, seed: number): Promise<Record<string, string>> {
   const vars = `[vars]\nCHAOS_SEED = "${seed}"\n`;
   const api = (await read('wrangler.api.toml'))
-    .replace('main = "api-worker/index.ts"', `main = "${resolve('tests/chaos/workers/api.ts')}"`)
-    .replace('directory = "node_modules', `directory = "${resolve('node_modules')}`)
+    .replace('main = "api-worker/index.ts"', 'main = "tests/chaos/workers/api.ts"')
     .replace('[vars]\n', vars)
     .concat('\n[[services]]\nbinding = "CONSUMER"\nservice = "openai-api-consumer"\n');
   const consumer = (await read('wrangler.consumer.toml'))
-    .replace('main = "consumer-worker/index.ts"', `main = "${resolve('tests/chaos/workers/consumer.ts')}"`)
+    .replace('main = "consumer-worker/index.ts"', 'main = "tests/chaos/workers/consumer.ts"')
     .replace('[vars]\n', vars)
     .replaceAll('max_batch_size = 100', `max_batch_size = ${BATCH}`)
     .replaceAll(OF_THESE, `max_retries = ${DELIVERIES}`);
   await mkdir(join(dir, 'chaos'));
   const paths = [join(dir, 'chaos/wrangler.api.toml'), join(dir, 'chaos/wrangler.consumer.toml')] as const;
-  await writeFile(paths[0], api);
-  await writeFile(paths[1], consumer);
+  await writeFile(paths[0], withAbsolutePaths(api));
+  await writeFile(paths[1], withAbsolutePaths(consumer));
   return { WRANGLER_CONFIGS: paths.join(',') };
 }
 
