@@ -26,6 +26,7 @@ interface Page {
  * now: what dies meanwhile is not waited for.
  *
  * @param onPage is told all that was done so far.
+ * @param left stops it before the next page.
  * @throws ApiProblem; what was told until then is done.
  */
 export async function changeLetters(
@@ -33,11 +34,13 @@ export async function changeLetters(
   action: LetterAction,
   selection: LetterSelection,
   onPage: (changes: readonly LetterChange[]) => void,
+  left: AbortSignal,
 ): Promise<LetterChange[]> {
   const path = `/admin/dead-letters/${action === 'discard' ? 'discard' : 'replay'}`;
   const dry_run = action === 'try';
   const changes: LetterChange[] = [];
   const send = async (body: object) => {
+    left.throwIfAborted();
     const page = await api.send<Page>('POST', path, { ...body, dry_run });
     changes.push(...page.data);
     onPage([...changes]);
@@ -70,9 +73,17 @@ export const OUTCOMES: Record<LetterChange['outcome'], readonly [done: string, t
 export function summaryOf(changes: readonly LetterChange[], action: LetterAction): string {
   if (changes.length === 0) return 'There was nothing to do.';
   const parts = [...Map.groupBy(changes, ({ outcome }) => outcome)].map(([outcome, list]) => {
-    const cost = list.reduce((sum, { cost_nano_usd }) => sum + (cost_nano_usd ?? 0), 0);
-    const dollars = outcome === 'will_be_billed' ? ` (${exactUsd(cost)})` : '';
+    const dollars = outcome === 'will_be_billed' ? ` (${costOf(list)})` : '';
     return `${count(list.length)} ${OUTCOMES[outcome][action === 'try' ? 1 : 0]}${dollars}`;
   });
   return `${action === 'try' ? 'Only tried, nothing was done: ' : ''}${parts.join(', ')}.`;
+}
+
+/** Several letters may tell of one request, which is billed once. */
+function costOf(changes: readonly LetterChange[]): string {
+  const costs = [...new Map(changes.map((change) => [change.request_id ?? change.id, change.cost_nano_usd])).values()];
+  const known = costs.filter((cost) => cost !== null);
+  if (known.length === 0) return 'cost unknown';
+  const sum = exactUsd(known.reduce((sum, cost) => sum + cost, 0));
+  return known.length === costs.length ? sum : `${sum}, and ${count(costs.length - known.length)} of unknown cost`;
 }

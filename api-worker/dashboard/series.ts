@@ -1,7 +1,5 @@
+import { type Span, timesOf } from './span.ts';
 import type { Group, Grouped } from './types.ts';
-
-export const HOUR_MS = 3_600_000;
-export const DAY_MS = 24 * HOUR_MS;
 
 /** So many groups have a series of their own. */
 const SHOWN = 6;
@@ -11,33 +9,6 @@ export const OTHERS = 'others';
 export interface Series {
   label: string;
   values: (number | null)[];
-}
-
-/** A span of time in steps of hours or days, UTC; Unix ms. */
-export interface Span {
-  /** The first step's beginning. */
-  from: number;
-  /** The last one's end. */
-  to: number;
-  step: 'hour' | 'day';
-}
-
-/** The span of so many days until now: by hours if they are few, whole days otherwise. */
-export function spanOfDays(days: number, now: number): Span {
-  const step = days <= 3 ? 'hour' : 'day';
-  const stepMs = lengthOf(step);
-  const to = Math.floor(now / stepMs) * stepMs + stepMs;
-  return { from: to - days * DAY_MS, to, step };
-}
-
-/** The beginning of each step, Unix ms. */
-export function timesOf({ from, to, step }: Span): number[] {
-  const stepMs = lengthOf(step);
-  return Array.from({ length: Math.ceil((to - from) / stepMs) }, (_, n) => from + n * stepMs);
-}
-
-function lengthOf(step: Span['step']): number {
-  return step === 'hour' ? HOUR_MS : DAY_MS;
 }
 
 /**

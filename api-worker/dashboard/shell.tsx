@@ -1,17 +1,18 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { Api, ApiProblem } from './api.ts';
+import { Api } from './api.ts';
 import { Accounts } from './pages/accounts.tsx';
 import { Alerts } from './pages/alerts.tsx';
 import { DeadLetters } from './pages/dead-letters.tsx';
 import { LimitsPage } from './pages/limits.tsx';
 import { Requests } from './pages/requests.tsx';
-import { SignIn } from './pages/sign-in.tsx';
+import { Resuming, SignIn } from './pages/sign-in.tsx';
 import { Upstream } from './pages/upstream.tsx';
 import { UsagePage } from './pages/usage.tsx';
 import { hashOf, type Route, useRoute } from './route.ts';
 import { type Session, SessionContext, storedKey, storeKey } from './session.ts';
 import type { Key } from './types.ts';
+import { useAction } from './use-action.ts';
 
 interface Page {
   name: string;
@@ -34,10 +35,14 @@ const PAGES: readonly Page[] = [
 export function Shell() {
   const [session, setSession] = useState<Session | null>(null);
   const [refusal, setRefusal] = useState<string | null>(null);
-  const [resuming, setResuming] = useState(storedKey() !== null);
+  /** Whether this tab has a key, which may still have to be looked at. */
+  const [hasKey, setHasKey] = useState(storedKey() !== null);
+  const resuming = useAction();
 
   const signOut = (why: string | null = null) => {
+    session?.api.close();
     storeKey(null);
+    setHasKey(false);
     setSession(null);
     setRefusal(why);
   };
@@ -45,17 +50,21 @@ export function Shell() {
     const api = new Api(key, ({ message }) => signOut(message));
     const me = await api.get<Key>('/v1/key');
     storeKey(key);
+    setHasKey(true);
     setRefusal(null);
     setSession({ api, me, isAdmin: me.permissions.includes('admin') });
   };
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the page is loaded.
-  useEffect(() => {
+  const resume = () => {
     const key = storedKey();
     if (key === null) return;
-    signIn(key)
-      .catch((error: Error) => setRefusal(error instanceof ApiProblem ? error.message : String(error)))
-      .finally(() => setResuming(false));
-  }, []);
+    resuming.run(async () => {
+      await signIn(key);
+      return null;
+    });
+  };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the page is loaded.
+  useEffect(resume, []);
+  useBeginsAnew(session);
 
   if (session) {
     return (
@@ -64,7 +73,21 @@ export function Shell() {
       </SessionContext.Provider>
     );
   }
-  return resuming ? null : <SignIn onKey={signIn} refusal={refusal} />;
+  if (hasKey) return <Resuming error={resuming.error} onRetry={resume} onSignOut={() => signOut()} />;
+  return <SignIn onKey={signIn} refusal={refusal} />;
+}
+
+/** A page that the browser kept and brings back as it was may show what its tab was signed out of since. */
+function useBeginsAnew(session: Session | null) {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: with the session the key changes.
+  useEffect(() => {
+    const key = storedKey();
+    const shown = ({ persisted }: PageTransitionEvent) => {
+      if (persisted && storedKey() !== key) location.reload();
+    };
+    addEventListener('pageshow', shown);
+    return () => removeEventListener('pageshow', shown);
+  }, [session]);
 }
 
 function SignedIn({ session: { me }, onSignOut }: { session: Session; onSignOut: () => void }) {
@@ -108,6 +131,13 @@ function SignedIn({ session: { me }, onSignOut }: { session: Session; onSignOut:
           <p class="empty">This key may only write: there is nothing to see under it.</p>
         )}
       </main>
+      <footer class="note">{aboutTimes()}</footer>
     </>
   );
+}
+
+function aboutTimes(): string {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  if (timeZone === 'UTC') return 'All times are UTC.';
+  return `Times are ${timeZone}’s, as this browser is set; hours, days and months of usage, limits and bills are UTC’s.`;
 }

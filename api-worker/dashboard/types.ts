@@ -124,16 +124,7 @@ export interface Receipt extends LedgerRequest {
   })[];
   price:
     | ({ model: string; valid_from: string; source: string } & Partial<
-        Record<
-          | 'prompt'
-          | 'completion'
-          | 'input_cache_read'
-          | 'input_cache_write'
-          | 'internal_reasoning'
-          | 'image'
-          | 'request',
-          string | null
-        >
+        Record<'prompt' | 'completion' | 'input_cache_read' | 'input_cache_write' | 'internal_reasoning', string | null>
       >)
     | null;
 }

@@ -10,7 +10,7 @@ export interface Loaded<T> {
 
 /**
  * Reads something when the page is shown, and again when what it depends on changes; an answer that
- * comes after that is dropped.
+ * comes after that is dropped. What cannot be read anew stays, unless it is the answer to another question.
  *
  * @param read is aborted by the signal it gets.
  * @param depends what it asks for, as values.
@@ -19,18 +19,26 @@ export function useLoad<T>(
   read: (signal: AbortSignal) => Promise<T>,
   depends: readonly (string | number | boolean | null)[],
 ): Loaded<T> {
-  const [state, setState] = useState<Omit<Loaded<T>, 'reload'>>({ data: null, error: null, loading: true });
+  const question = JSON.stringify(depends);
+  const [state, setState] = useState<{ data: T | null; of: string; error: Error | null; loading: boolean }>({
+    data: null,
+    of: question,
+    error: null,
+    loading: true,
+  });
   const [turn, setTurn] = useState(0);
   // biome-ignore lint/correctness/useExhaustiveDependencies: what `read` depends on is said by `depends`.
   useEffect(() => {
     const abort = new AbortController();
-    setState(({ data }) => ({ data, error: null, loading: true }));
+    setState((state) => ({ ...state, error: null, loading: true }));
     read(abort.signal).then(
-      (data) => abort.signal.aborted || setState({ data, error: null, loading: false }),
-      (error: Error) => abort.signal.aborted || setState(({ data }) => ({ data, error, loading: false })),
+      (data) => abort.signal.aborted || setState({ data, of: question, error: null, loading: false }),
+      (error: Error) =>
+        abort.signal.aborted ||
+        setState(({ data, of }) => ({ data: of === question ? data : null, of: question, error, loading: false })),
     );
     return () => abort.abort();
-  }, [...depends, turn]);
+  }, [question, turn]);
   const reload = useCallback(() => setTurn((turn) => turn + 1), []);
-  return { ...state, reload };
+  return { data: state.data, error: state.error, loading: state.loading, reload };
 }

@@ -15,20 +15,29 @@ export interface Pages<Row> {
   reload: () => void;
 }
 
-/** Page after page of a list of the API; begins anew when what is asked for changes. */
+interface State<Row> {
+  rows: Row[] | null;
+  last: string | null;
+  hasMore: boolean;
+  /** Which list it is. */
+  of: string;
+}
+
+/**
+ * Page after page of a list of the API; begins anew when what is asked for changes. What cannot be read anew stays,
+ * unless it is of another list.
+ */
 export function usePages<Row>(path: string, query: Query): Pages<Row> {
   const { api } = useSession();
-  const [state, setState] = useState<{ rows: Row[] | null; last: string | null; hasMore: boolean }>({
-    rows: null,
-    last: null,
-    hasMore: false,
-  });
+  const list = JSON.stringify([path, query]);
+  const none: State<Row> = { rows: null, last: null, hasMore: false, of: list };
+  const [state, setState] = useState(none);
   const [error, setError] = useState<Error | null>(null);
   const [loading, setLoading] = useState(true);
   const [turn, setTurn] = useState(0);
   /** What the next read follows: only one that was asked for by `more` follows any. */
   const follows = useRef<string | null>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a query is its text.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a list is its text.
   useEffect(() => {
     const abort = new AbortController();
     const after = follows.current;
@@ -42,17 +51,19 @@ export function usePages<Row>(path: string, query: Query): Pages<Row> {
           rows: after === null ? data : [...(rows ?? []), ...data],
           last: last_id,
           hasMore: has_more,
+          of: list,
         }));
         setLoading(false);
       },
       (error: Error) => {
         if (abort.signal.aborted) return;
+        setState((state) => (state.of === list ? state : none));
         setError(error);
         setLoading(false);
       },
     );
     return () => abort.abort();
-  }, [path, JSON.stringify(query), turn]);
+  }, [list, turn]);
   return {
     rows: state.rows,
     hasMore: state.hasMore,

@@ -27,7 +27,12 @@ const ofPages: Record<string, MiddlewareHandler> = {
   // Scalar brings its styles along in its script, and sets some on elements.
   '/docs': secureHeaders({ contentSecurityPolicy: { ...PAGE_POLICY, styleSrc: ["'self'", "'unsafe-inline'"] } }),
   '/dashboard': secureHeaders({
-    contentSecurityPolicy: { ...PAGE_POLICY, fontSrc: ["'none'"], requireTrustedTypesFor: ["'script'"] },
+    contentSecurityPolicy: {
+      ...PAGE_POLICY,
+      fontSrc: ["'none'"],
+      requireTrustedTypesFor: ["'script'"],
+      trustedTypes: ["'none'"],
+    },
     referrerPolicy: 'no-referrer',
   }),
 };

@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks';
-import { changeOf } from '../account-change.ts';
+import { accountChange } from '../changes.ts';
 import { textOf } from '../form.ts';
 import { Outcome } from '../parts/outcome.tsx';
+import { Submit } from '../parts/submit.tsx';
 import { useSession } from '../session.ts';
 import type { Account, Tier } from '../types-admin.ts';
 import { useAction } from '../use-action.ts';
@@ -23,7 +24,7 @@ export function AccountForm({ account, tiers, onChanged }: Props) {
     event.preventDefault();
     const given = new FormData(event.currentTarget as HTMLFormElement);
     action.run(async () => {
-      const change = changeOf(account, {
+      const change = accountChange(account, {
         name: textOf(given, 'name'),
         tier: textOf(given, 'tier'),
         is_active: given.has('is_active'),
@@ -55,7 +56,7 @@ export function AccountForm({ account, tiers, onChanged }: Props) {
           <input type="checkbox" name="is_active" defaultChecked={account.is_active} />
           Active: its keys are accepted
         </label>
-        <button type="submit">Save</button>
+        <Submit>Save</Submit>
       </form>
       <Outcome of={action} />
     </section>

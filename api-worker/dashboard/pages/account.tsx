@@ -14,7 +14,7 @@ import { Keys } from './keys.tsx';
 
 /** One account: what it is granted, its keys, and who changed them. */
 export function AccountPage({ id }: { id: string }) {
-  const { api } = useSession();
+  const { api, me } = useSession();
   const [target, setTarget] = useState(id);
   const shown = useLoad(
     async (signal) => {
@@ -33,8 +33,12 @@ export function AccountPage({ id }: { id: string }) {
       <div class="head">
         <h1>{id}</h1>
         <div class="controls">
-          <a href={hashOf('', null, { account: id })}>Usage</a>
-          <a href={hashOf('requests', null, { account: id })}>Requests</a>
+          {me.permissions.includes('read') && (
+            <>
+              <a href={hashOf('', null, { account: id })}>Usage</a>
+              <a href={hashOf('requests', null, { account: id })}>Requests</a>
+            </>
+          )}
           <a href={hashOf('accounts')}>All accounts</a>
         </div>
       </div>

@@ -6,6 +6,7 @@ import { Filter } from '../parts/filter.tsx';
 import { More } from '../parts/more.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
 import { Outcome } from '../parts/outcome.tsx';
+import { Submit } from '../parts/submit.tsx';
 import { Table } from '../parts/table.tsx';
 import { hashOf, type Route, replaceQuery } from '../route.ts';
 import { useSession } from '../session.ts';
@@ -59,8 +60,8 @@ function AccountList({ route }: { route: Route }) {
               keyOf={({ id }) => id}
               empty={search === '' ? 'There is no account yet.' : `No account’s id begins with “${search}”.`}
               columns={[
-                { head: 'Id', cell: ({ id }) => <a href={hashOf('accounts', id)}>{id}</a> },
-                { head: 'Name', cell: ({ name }) => name },
+                { head: 'Id', name: true, cell: ({ id }) => <a href={hashOf('accounts', id)}>{id}</a> },
+                { head: 'Name', name: true, cell: ({ name }) => name },
                 { head: 'Tier', cell: ({ tier }) => tier },
                 { head: 'State', cell: (account) => <AccountState of={account} /> },
                 {
@@ -131,7 +132,7 @@ function NewAccount({ onCreated }: { onCreated: () => void }) {
             </select>
           </label>
           <DollarsField name="budget_month_nano_usd" label="Budget of a month, $" />
-          <button type="submit">Create account</button>
+          <Submit>Create account</Submit>
         </form>
       )}
       <Outcome of={action} />

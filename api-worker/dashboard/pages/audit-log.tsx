@@ -44,7 +44,8 @@ export function AuditLog({ account, keys, target, onTarget, log }: Props) {
             empty="Nobody has changed anything."
             columns={[
               { head: 'Time', cell: ({ created_at }) => secondsTime(created_at) },
-              { head: 'By', cell: ({ actor_user_id }) => actor_user_id },
+              { head: 'By', name: true, cell: ({ actor_user_id }) => actor_user_id },
+              { head: 'Under', cell: ({ actor_key_id }) => <code>{actor_key_id}</code> },
               { head: 'From', cell: ({ address }) => address ?? '–' },
               { head: 'What', cell: ({ action }) => action.replace('.', ' ') },
               { head: 'Set', wide: true, cell: ({ changes }) => <code>{JSON.stringify(changes)}</code> },

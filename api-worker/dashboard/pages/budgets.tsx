@@ -1,4 +1,4 @@
-import { count, time, writtenUsd } from '../format.ts';
+import { several, time, writtenUsd } from '../format.ts';
 import { Meter } from '../parts/meter.tsx';
 import type { Limits } from '../types.ts';
 
@@ -26,7 +26,7 @@ export function Budgets({ limits, onlySet = false }: Props) {
           const notes = [
             ...(Number(reserved_usd) > 0 ? [`${writtenUsd(reserved_usd)} reserved by requests in progress`] : []),
             ...(held_requests > 0
-              ? [`${writtenUsd(held_usd)} held for ${count(held_requests)} requests whose cost is not known yet`]
+              ? [`${writtenUsd(held_usd)} held for ${several(held_requests, 'request')} whose cost is not known yet`]
               : []),
             `anew ${time(resets_at)}`,
           ];

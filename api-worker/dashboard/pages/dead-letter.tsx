@@ -1,4 +1,4 @@
-import { count, exactUsd, secondsTime } from '../format.ts';
+import { count, secondsTime } from '../format.ts';
 import { Facts } from '../parts/facts.tsx';
 import { Lines } from '../parts/lines.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
@@ -7,7 +7,7 @@ import { useSession } from '../session.ts';
 import type { DeadLetter } from '../types-admin.ts';
 import { useLoad } from '../use-load.ts';
 import { LetterActions } from './letter-actions.tsx';
-import { LetterBadge } from './letters-summary.tsx';
+import { LetterBadge, notBilled } from './letters-summary.tsx';
 
 /** One dead letter, with its message. */
 export function DeadLetterPage({ id }: { id: string }) {
@@ -38,7 +38,7 @@ export function DeadLetterPage({ id }: { id: string }) {
                 ['Sent', secondsTime(data.created_at)],
                 ['Deliveries', count(data.attempts)],
                 ['Request', data.request_id === null ? '–' : <code key="request">{data.request_id}</code>],
-                ['Not billed', exactUsd(data.unbilled_nano_usd)],
+                ['Not billed', notBilled(data)],
                 ['Reason', <Lines key="reason" text={data.reason} />],
               ]}
             />

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { LetterSelection } from '../dead-letter-changes.ts';
-import { count, exactUsd, secondsTime } from '../format.ts';
+import { count, secondsTime } from '../format.ts';
 import { Choice } from '../parts/choice.tsx';
 import { Lines } from '../parts/lines.tsx';
 import { More } from '../parts/more.tsx';
@@ -13,7 +13,7 @@ import { useLoad } from '../use-load.ts';
 import { usePages } from '../use-pages.ts';
 import { DeadLetterPage } from './dead-letter.tsx';
 import { LetterActions } from './letter-actions.tsx';
-import { Summary } from './letters-summary.tsx';
+import { notBilled, Summary } from './letters-summary.tsx';
 
 const PAGE = 50;
 
@@ -56,7 +56,6 @@ function LetterList({ route }: { route: Route }) {
     setScope('chosen');
   }, [state, queue]);
   const reload = () => {
-    setChosen(new Set());
     summary.reload();
     pages.reload();
   };
@@ -171,7 +170,7 @@ function columns(chosen: ReadonlySet<string>, choose: (id: string, isChosen: boo
     },
     { head: 'Sent', cell: ({ id, created_at }) => <a href={hashOf('dead-letters', id)}>{secondsTime(created_at)}</a> },
     { head: 'Queue', cell: ({ queue }) => queue },
-    { head: 'Not billed', number: true, cell: ({ unbilled_nano_usd }) => exactUsd(unbilled_nano_usd) },
+    { head: 'Not billed', number: true, cell: notBilled },
     { head: 'Deliveries', number: true, cell: ({ attempts }) => count(attempts) },
     { head: 'Reason', wide: true, cell: ({ reason }) => <Lines text={reason} /> },
     { head: 'Request', cell: ({ request_id }) => (request_id === null ? '–' : <code>{request_id}</code>) },

@@ -1,8 +1,10 @@
 import { useState } from 'preact/hooks';
+import { keyChange } from '../changes.ts';
 import { textOf } from '../form.ts';
 import { secondsTime } from '../format.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Problem } from '../parts/notice.tsx';
+import { Submit } from '../parts/submit.tsx';
 import { useSession } from '../session.ts';
 import type { ApiKey, NewKey, Tier } from '../types-admin.ts';
 import { useAction } from '../use-action.ts';
@@ -28,7 +30,12 @@ export function ChangeKey({ of: key, tiers, onClose, onDone }: Props & { tiers: 
     event.preventDefault();
     const given = new FormData(event.currentTarget as HTMLFormElement);
     action.run(async () => {
-      const { name } = await api.send<ApiKey>('PATCH', pathOf(key), grantOf(given));
+      const change = keyChange(key, grantOf(given, key));
+      if (Object.keys(change).length === 0) {
+        onDone('Nothing is different: nothing was changed.');
+        return null;
+      }
+      const { name } = await api.send<ApiKey>('PATCH', pathOf(key), change);
       onDone(`The key “${name}” was changed. In force everywhere within a minute.`);
       return null;
     });
@@ -38,7 +45,7 @@ export function ChangeKey({ of: key, tiers, onClose, onDone }: Props & { tiers: 
       <form class="fields" onSubmit={save} aria-busy={action.busy}>
         <KeyFields of={key} tiers={tiers} />
         <div class="buttons wide">
-          <button type="submit">Save</button>
+          <Submit>Save</Submit>
           <Cancel onClick={onClose} />
         </div>
       </form>
@@ -83,7 +90,7 @@ export function RotateKey({ of: key, onClose, onDone }: Props) {
           />
         </label>
         <div class="buttons wide">
-          <button type="submit">Rotate</button>
+          <Submit>Rotate</Submit>
           <Cancel onClick={onClose} />
         </div>
       </form>
@@ -118,7 +125,10 @@ export function RevokeKey({ of: key, onClose, onDone }: Props) {
   );
 }
 
-/** The only time that a key is seen. */
+const COPIED = 'It was copied.';
+const WARNING = 'It was not copied yet. Escape once more, and it is gone.';
+
+/** The only time that a key is seen: Escape alone, pressed by chance, does not take it away. */
 export function ShownOnce({ of: { name, key }, onClose }: { of: NewKey; onClose: () => void }) {
   const [said, setSaid] = useState('');
   const copy = async () => {
@@ -126,8 +136,12 @@ export function ShownOnce({ of: { name, key }, onClose }: { of: NewKey; onClose:
     if (!navigator.clipboard) throw new Error('There is no clipboard here.');
     await navigator.clipboard.writeText(key);
   };
+  const leave = () => {
+    if (said === COPIED || said === WARNING) onClose();
+    else setSaid(WARNING);
+  };
   return (
-    <Dialog title={`The key “${name}”`} onClose={onClose}>
+    <Dialog title={`The key “${name}”`} onClose={leave}>
       <p>
         <strong>It is shown only now.</strong> Whoever has it can use it: keep it where secrets are kept.
       </p>
@@ -137,7 +151,7 @@ export function ShownOnce({ of: { name, key }, onClose }: { of: NewKey; onClose:
           type="button"
           onClick={() =>
             copy().then(
-              () => setSaid('It was copied.'),
+              () => setSaid(COPIED),
               () => setSaid('It could not be copied: select it, and copy it by hand.'),
             )
           }

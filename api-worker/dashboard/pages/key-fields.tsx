@@ -77,9 +77,11 @@ export function KeyFields({ of, tiers }: { of?: ApiKey; tiers: readonly Tier[] }
 /**
  * What a form asks for.
  *
+ * @param of the key that is to be changed: the field of its end has no seconds, which are not to be lost.
  * @throws Error for a key that may do nothing.
  */
-export function grantOf(form: FormData): KeyGrant {
+export function grantOf(form: FormData, of?: ApiKey): KeyGrant {
+  const end = of?.expires_at ?? null;
   const permissions = form.getAll('permissions') as KeyGrant['permissions'];
   if (permissions.length === 0) throw new Error('A key needs a permission: choose one or more.');
   return {
@@ -89,6 +91,6 @@ export function grantOf(form: FormData): KeyGrant {
     tier: textOf(form, 'tier') || null,
     resume: form.has('resume'),
     privacy: form.has('privacy'),
-    expires_at: secondsOf(form, 'expires_at'),
+    expires_at: textOf(form, 'expires_at') === localTime(end) ? end : secondsOf(form, 'expires_at'),
   };
 }

@@ -3,6 +3,7 @@ import { count, secondsTime } from '../format.ts';
 import { More } from '../parts/more.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
 import { Outcome } from '../parts/outcome.tsx';
+import { Submit } from '../parts/submit.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { useSession } from '../session.ts';
 import type { Account, ApiKey, NewKey, Tier } from '../types-admin.ts';
@@ -61,7 +62,7 @@ export function Keys({ account, tiers, keys, onChanged }: Props) {
 
 function columns(ask: (what: 'change' | 'rotate' | 'revoke', of: ApiKey) => void): Column<ApiKey>[] {
   return [
-    { head: 'Name', cell: ({ name }) => name },
+    { head: 'Name', name: true, cell: ({ name }) => name },
     { head: 'Begins with', cell: ({ prefix }) => <code>{prefix}…</code> },
     { head: 'State', cell: (key) => <KeyState of={key} /> },
     { head: 'May', cell: ({ permissions }) => permissions.join(', ') },
@@ -132,7 +133,7 @@ function NewKeyForm({ account, tiers, onDone }: NewKeyProps) {
       <summary>New key</summary>
       <form ref={form} class="fields" onSubmit={create} aria-busy={action.busy}>
         <KeyFields tiers={tiers} />
-        <button type="submit">Create key</button>
+        <Submit>Create key</Submit>
       </form>
       <Problem error={action.error} />
     </details>

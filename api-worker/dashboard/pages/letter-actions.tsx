@@ -34,9 +34,10 @@ export function LetterActions({ selection, selected, onChanged }: Props) {
     if (!selection) return;
     setAsking(false);
     setCame(null);
-    action.run(async () => {
+    action.run(async (left) => {
       try {
-        const changes = await changeLetters(api, what, selection, (changes) => setCame({ action: what, changes }));
+        const onPage = (changes: readonly LetterChange[]) => setCame({ action: what, changes });
+        const changes = await changeLetters(api, what, selection, onPage, left);
         return summaryOf(changes, what);
       } finally {
         if (what !== 'try') onChanged();
@@ -57,7 +58,12 @@ export function LetterActions({ selection, selected, onChanged }: Props) {
           Discard …
         </button>
       </div>
-      {action.busy && <output class="empty">{came ? `${count(came.changes.length)} so far …` : 'Working …'}</output>}
+      {action.busy && (
+        <output class="empty">
+          {came ? `${count(came.changes.length)} so far` : 'Working'} … Please stay on this page: leaving it stops the
+          rest.
+        </output>
+      )}
       <Outcome of={action} />
       {came && <Changes of={came} />}
       {asking && (
@@ -65,7 +71,7 @@ export function LetterActions({ selection, selected, onChanged }: Props) {
           <p>
             {selected.unbilled_nano_usd > 0
               ? `${exactUsd(selected.unbilled_nano_usd)} will never be billed.`
-              : 'Nothing of them is waiting to be billed.'}{' '}
+              : 'None of them has a known cost that waits to be billed.'}{' '}
             Discarded letters are kept for 30 days, and can be replayed until then.
           </p>
           <div class="buttons">
@@ -82,6 +88,12 @@ export function LetterActions({ selection, selected, onChanged }: Props) {
   );
 }
 
+/** Of what bills: an event for analytics tells a cost, too, which another one bills. */
+function costOf({ outcome, cost_nano_usd }: LetterChange): string {
+  if (outcome === 'will_be_delivered') return '–';
+  return cost_nano_usd === null && outcome !== 'will_be_billed' ? '–' : exactUsd(cost_nano_usd);
+}
+
 function Changes({ of: { action, changes } }: { of: Came }) {
   return (
     <Table
@@ -92,7 +104,7 @@ function Changes({ of: { action, changes } }: { of: Came }) {
         { head: 'Letter', cell: ({ id }) => <a href={hashOf('dead-letters', id)}>{id}</a> },
         { head: 'Queue', cell: ({ queue }) => queue },
         { head: 'Outcome', cell: ({ outcome }) => OUTCOMES[outcome][action === 'try' ? 1 : 0] },
-        { head: 'Cost', number: true, cell: ({ cost_nano_usd }) => exactUsd(cost_nano_usd) },
+        { head: 'Cost', number: true, cell: costOf },
         { head: 'Why', wide: true, cell: ({ why }) => (why === null ? '–' : <Lines text={why} />) },
       ]}
     />

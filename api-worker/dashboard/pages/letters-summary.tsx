@@ -1,6 +1,6 @@
 import { count, exactUsd, secondsTime } from '../format.ts';
 import { Table } from '../parts/table.tsx';
-import type { LetterState, LettersSummary } from '../types-admin.ts';
+import type { DeadLetter, LetterState, LettersSummary } from '../types-admin.ts';
 
 /** How many letters there are, and the dollars that are not billed for those that are stuck. */
 export function Summary({ of: { data, stuck } }: { of: LettersSummary }) {
@@ -11,7 +11,7 @@ export function Summary({ of: { data, stuck } }: { of: LettersSummary }) {
       <p class="note">
         {stuck.count === 0
           ? 'No letter is stuck.'
-          : `${count(stuck.count)} stuck, the oldest since ${secondsTime(stuck.oldest_at)}`}
+          : `${count(stuck.count)} stuck, the oldest since ${secondsTime(stuck.oldest_at)}. What tells no cost is not part of the sum.`}
       </p>
       {data.length > 0 && (
         <Table
@@ -35,4 +35,10 @@ export function Summary({ of: { data, stuck } }: { of: LettersSummary }) {
 export function LetterBadge({ state }: { state: LetterState }) {
   const kind = { stuck: 'bad', replayed: 'good', discarded: 'soft' }[state];
   return <span class={`badge ${kind}`}>{state}</span>;
+}
+
+/** What is not billed for a letter: unknown for one of the usage queue that tells no cost. */
+export function notBilled({ queue, state, cost_nano_usd, unbilled_nano_usd }: DeadLetter): string {
+  const tellsNone = cost_nano_usd === null && state !== 'replayed' && queue.startsWith('openai-api-usage');
+  return exactUsd(tellsNone ? null : unbilled_nano_usd);
 }

@@ -15,7 +15,7 @@ export function LimitsPage() {
       <div class="head">
         <h1>Limits</h1>
         <div class="controls">
-          <button type="button" onClick={reload} disabled={loading}>
+          <button type="button" onClick={reload}>
             Refresh
           </button>
         </div>

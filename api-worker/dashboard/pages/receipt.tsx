@@ -1,4 +1,4 @@
-import { count, duration, exactUsd, time } from '../format.ts';
+import { count, duration, exactUsd, perMillion, several, time, utcTime } from '../format.ts';
 import { Facts } from '../parts/facts.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
 import { Table } from '../parts/table.tsx';
@@ -18,7 +18,7 @@ const SOURCES: Record<Receipt['usage_source'], string> = {
 
 /** What one request cost, and why. */
 export function ReceiptPage({ id }: { id: string }) {
-  const { api } = useSession();
+  const { api, me } = useSession();
   const { data, error, reload } = useLoad(
     (signal) => api.get<Receipt>(`/usage/requests/${encodeURIComponent(id)}`, {}, signal),
     [id],
@@ -28,7 +28,9 @@ export function ReceiptPage({ id }: { id: string }) {
       <div class="head">
         <h1>Receipt</h1>
         <div class="controls">
-          <a href={hashOf('requests')}>All requests</a>
+          <a href={hashOf('requests', null, { account: data && data.user_id !== me.user_id ? data.user_id : null })}>
+            All requests
+          </a>
         </div>
       </div>
       <Problem error={error} onRetry={reload} />
@@ -43,10 +45,12 @@ function Shown({ receipt }: { receipt: Receipt }) {
     <div class="stack">
       <section class="card">
         <p class="sum">{exactUsd(receipt.cost_nano_usd)}</p>
+        {receipt.unpriced_attempts > 0 && <p class="notice">{uncertaintyOf(receipt)}</p>}
         <Facts
           of={[
             ['Request', <code key="id">{receipt.request_id}</code>],
             ['Time', time(receipt.created_at)],
+            ['Time, UTC', utcTime(receipt.created_at)],
             ['Account, key', `${receipt.user_id}, ${receipt.key_id}`],
             ['Endpoint', receipt.endpoint],
             ['Model asked for', receipt.requested_model],
@@ -72,11 +76,7 @@ function Shown({ receipt }: { receipt: Receipt }) {
             { head: 'Price a million', number: true, cell: ({ price }) => perMillion(price) },
           ]}
         />
-        <p class="note">
-          {receipt.price
-            ? `List prices of ${receipt.price.model}, ${receipt.price.source === 'operator' ? 'set by the operator' : 'from the upstream'}. What the provider charged is what counts.`
-            : 'The price book has no price for this model.'}
-        </p>
+        <p class="note">{aboutPrices(receipt)}</p>
       </section>
       {receipt.unpriced.length > 0 && (
         <section class="card">
@@ -120,13 +120,17 @@ function Shown({ receipt }: { receipt: Receipt }) {
 /** Each class of tokens once: cached and written ones are part of the input, reasoning is part of the output. */
 function classesOf({ price, ...receipt }: Receipt) {
   const { input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens } = receipt;
-  const less = (all: number | null, ...parts: (number | null)[]) =>
-    all === null ? null : parts.reduce<number>((left, part) => left - (part ?? 0), all);
+  const input = rest(input_tokens, [cached_tokens, cache_write_tokens]);
+  const output = rest(output_tokens, [reasoning_tokens]);
   return [
-    { name: 'Input', tokens: less(input_tokens, cached_tokens, cache_write_tokens), price: price?.prompt },
+    { name: input.isWhole ? 'Input' : 'Input, with what is unknown below', tokens: input.tokens, price: price?.prompt },
     { name: 'Input, from a cache', tokens: cached_tokens, price: price?.input_cache_read ?? price?.prompt },
     { name: 'Input, written to a cache', tokens: cache_write_tokens, price: price?.input_cache_write ?? price?.prompt },
-    { name: 'Output', tokens: less(output_tokens, reasoning_tokens), price: price?.completion },
+    {
+      name: output.isWhole ? 'Output' : 'Output, with what is unknown below',
+      tokens: output.tokens,
+      price: price?.completion,
+    },
     {
       name: 'Reasoning',
       tokens: reasoning_tokens,
@@ -135,9 +139,30 @@ function classesOf({ price, ...receipt }: Receipt) {
   ];
 }
 
-/** Dollars a token as dollars a million. */
-function perMillion(price: string | null | undefined): string {
-  return price === null || price === undefined
-    ? '–'
-    : `$${(Number(price) * 1e6).toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 4 })}`;
+/** What the known parts leave of all tokens, and whether all parts are known. */
+function rest(all: number | null, parts: readonly (number | null)[]) {
+  return {
+    tokens: all === null ? null : parts.reduce<number>((left, part) => left - (part ?? 0), all),
+    isWhole: all === null || !parts.includes(null),
+  };
+}
+
+/** Attempts in these states have told their cost by now: CERTAIN in shared/adjustments.ts. */
+const CERTAIN: readonly string[] = ['reconciled', 'priced'];
+
+function uncertaintyOf({ unpriced_attempts, unpriced }: Receipt): string {
+  const silent = unpriced_attempts - unpriced.filter(({ state }) => !CERTAIN.includes(state)).length;
+  const all = `What ${several(unpriced_attempts, 'attempt')} cost is not certain: it is estimated above, or missing.`;
+  return silent > 0
+    ? `${all} ${several(silent, 'attempt')} got no answer, nor anything by which the provider could be asked.`
+    : all;
+}
+
+function aboutPrices({ price, model }: Receipt): string {
+  if (price) {
+    const source = price.source === 'operator' ? 'set by the operator' : 'from the upstream';
+    return `List prices of ${price.model}, ${source}. What the provider charged is what counts.`;
+  }
+  if (model === null) return 'No model answered, so that no prices apply.';
+  return 'The price book has no price for this model at that time: the upstream’s list is read every night. What the provider charged is what counts.';
 }

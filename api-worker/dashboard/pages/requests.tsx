@@ -1,3 +1,4 @@
+import { useMemo } from 'preact/hooks';
 import { count, duration, time, usd } from '../format.ts';
 import { Choice } from '../parts/choice.tsx';
 import { Download } from '../parts/download.tsx';
@@ -8,6 +9,7 @@ import { EVERYONE, Scope } from '../parts/scope.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { hashOf, type Route, replaceQuery } from '../route.ts';
 import { useSession } from '../session.ts';
+import { SPANS, type SpanName, spanNamed, spanOf } from '../span.ts';
 import type { LedgerRequest } from '../types.ts';
 import { usePages } from '../use-pages.ts';
 import { ReceiptPage } from './receipt.tsx';
@@ -30,7 +32,10 @@ function RequestList({ route }: { route: Route }) {
   const { isAdmin } = useSession();
   const account = isAdmin ? route.query.get('account') : null;
   const outcome = OUTCOMES.find(([value]) => value === route.query.get('outcome'))?.[0] ?? 'all';
+  const name = spanNamed(route.query.get('time'));
+  const span = useMemo(() => boundsOf(name), [name]);
   const filter = {
+    ...span,
     user_id: account,
     outcome: outcome === 'all' ? null : outcome,
     model: route.query.get('model'),
@@ -45,6 +50,17 @@ function RequestList({ route }: { route: Route }) {
         <h1>Requests</h1>
         <div class="controls">
           <Scope value={account} onChange={(account) => change({ account })} />
+          <label class="scope">
+            Time
+            <select value={name ?? ''} onChange={({ currentTarget }) => change({ time: currentTarget.value })}>
+              <option value="">any</option>
+              {SPANS.map(([value, shown]) => (
+                <option key={value} value={value}>
+                  {shown}
+                </option>
+              ))}
+            </select>
+          </label>
           <Filter label="Model" placeholder="any" value={filter.model} onChange={(model) => change({ model })} />
           <Filter label="Key" placeholder="any" value={filter.key} onChange={(key) => change({ key })} />
           <Choice<Outcome>
@@ -53,10 +69,14 @@ function RequestList({ route }: { route: Route }) {
             value={outcome}
             onChange={(outcome) => change({ outcome: outcome === 'all' ? null : outcome })}
           />
-          <button type="button" onClick={reload} disabled={loading}>
+          <button type="button" onClick={reload}>
             Refresh
           </button>
-          <Download path="/usage/requests" query={{ ...filter, limit: 100 }} name="requests.csv" />
+          <Download
+            path="/usage/requests"
+            query={{ ...filter, limit: 100 }}
+            name={name ? `requests-${name}.csv` : 'requests.csv'}
+          />
         </div>
       </div>
       <Problem error={error} onRetry={reload} />
@@ -78,14 +98,22 @@ function RequestList({ route }: { route: Route }) {
   );
 }
 
+/** A span that runs has no end: what is new is in it, too. */
+function boundsOf(name: SpanName | null) {
+  if (name === null) return { start: null, end: null };
+  const now = Date.now();
+  const { from, to } = spanOf(name, now);
+  return { start: new Date(from).toISOString(), end: to > now ? null : new Date(to).toISOString() };
+}
+
 function columns(everyone: boolean): Column<LedgerRequest>[] {
   return [
     {
       head: 'Time',
       cell: ({ request_id, created_at }) => <a href={hashOf('requests', request_id)}>{time(created_at)}</a>,
     },
-    ...(everyone ? [{ head: 'Account', cell: ({ user_id }: LedgerRequest) => user_id }] : []),
-    { head: 'Model', cell: ({ model, requested_model }) => model ?? requested_model },
+    ...(everyone ? [{ head: 'Account', name: true, cell: ({ user_id }: LedgerRequest) => user_id }] : []),
+    { head: 'Model', name: true, cell: ({ model, requested_model }) => model ?? requested_model },
     { head: 'Status', cell: ({ status }) => <Status status={status} /> },
     { head: 'Attempts', number: true, cell: ({ attempts }) => count(attempts) },
     { head: 'Input', number: true, cell: ({ input_tokens }) => count(input_tokens) },

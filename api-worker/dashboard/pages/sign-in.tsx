@@ -1,5 +1,7 @@
 import { useId, useState } from 'preact/hooks';
-import { Problem } from '../parts/notice.tsx';
+import { Problem, Waiting } from '../parts/notice.tsx';
+import { Submit } from '../parts/submit.tsx';
+import { useAction } from '../use-action.ts';
 
 interface Props {
   /** Signs in; rejects with what to tell. */
@@ -12,15 +14,12 @@ interface Props {
 export function SignIn({ onKey, refusal }: Props) {
   const id = useId();
   const [key, setKey] = useState('');
-  const [error, setError] = useState<Error | null>(null);
-  const [busy, setBusy] = useState(false);
+  const { busy, error, run } = useAction();
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
-    setBusy(true);
-    setError(null);
-    onKey(key.trim()).catch((error: Error) => {
-      setError(error);
-      setBusy(false);
+    run(async () => {
+      await onKey(key.trim());
+      return null;
     });
   };
   return (
@@ -40,13 +39,36 @@ export function SignIn({ onKey, refusal }: Props) {
         />
         <p class="note">
           With the permission <code>read</code> it shows its account’s usage, with <code>admin</code> everyone’s. It
-          stays in this tab, until that is closed.
+          stays in this tab, until you sign out or close it.
         </p>
-        <button type="submit" disabled={busy}>
-          {busy ? 'Signing in …' : 'Sign in'}
-        </button>
+        <Submit>{busy ? 'Signing in …' : 'Sign in'}</Submit>
         <Problem error={error ?? (refusal === null ? null : new Error(refusal))} />
       </form>
+    </main>
+  );
+}
+
+interface ResumingProps {
+  error: Error | null;
+  onRetry: () => void;
+  onSignOut: () => void;
+}
+
+/** While the key that this tab has is looked at again, or where that cannot be done. */
+export function Resuming({ error, onRetry, onSignOut }: ResumingProps) {
+  return (
+    <main class="sign-in">
+      <h1>openai-api</h1>
+      {error ? (
+        <>
+          <Problem error={error} onRetry={onRetry} />
+          <button type="button" onClick={onSignOut}>
+            Sign out
+          </button>
+        </>
+      ) : (
+        <Waiting what="the key of this tab" />
+      )}
     </main>
   );
 }

@@ -1,3 +1,4 @@
+import { getPublic } from '../api.ts';
 import { count, exactUsd, secondsTime, time } from '../format.ts';
 import { Facts } from '../parts/facts.tsx';
 import { More } from '../parts/more.tsx';
@@ -11,7 +12,7 @@ import { usePages } from '../use-pages.ts';
 /** What the system stands on, and how the ledger agrees with the upstream's account of it. */
 export function Upstream() {
   const { api } = useSession();
-  const health = useLoad(healthOf, []);
+  const health = useLoad((signal) => getPublic<Health>('/health', signal), []);
   const upstream = useLoad((signal) => api.get<UpstreamState>('/admin/upstream', {}, signal), []);
   const comparisons = usePages<Comparison>('/admin/account-comparisons', { limit: 30 });
   const reload = () => {
@@ -63,12 +64,6 @@ export function Upstream() {
       </div>
     </>
   );
-}
-
-/** Public, and not only an answer where all is well: a 503 tells as much. */
-async function healthOf(signal: AbortSignal): Promise<Health> {
-  const response = await fetch('/health', { signal, cache: 'no-store', credentials: 'omit' });
-  return response.json() as Promise<Health>;
 }
 
 const STATES = {

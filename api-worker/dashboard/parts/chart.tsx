@@ -1,6 +1,7 @@
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
-import { DAY_MS, HOUR_MS, type Series, type Span } from '../series.ts';
+import type { Series } from '../series.ts';
+import { type Span, STEP_MS } from '../span.ts';
 import { Table } from './table.tsx';
 
 const HEIGHT = 200;
@@ -65,7 +66,7 @@ export function Chart({ title, times, step, series, kind, format, formatAxis = f
           rows={times.map((time, n) => ({ time, n })).reverse()}
           keyOf={({ time }) => String(time)}
           columns={[
-            { head: step, cell: ({ time }) => label(time, step) },
+            { head: `${step}, UTC`, cell: ({ time }) => label(time, step) },
             ...series.map(({ label: head, values }) => ({
               head,
               number: true,
@@ -87,7 +88,7 @@ function plotOf({ times, step, series, kind, format, formatAxis }: Plotted, pare
   const colour = (name: string) => colourOf(parent, name);
   const [text, grid] = [colour('--text-soft'), colour('--line')];
   const drawn = kind === 'bars' ? stacked(series) : series.map(({ values }) => values);
-  const halfStep = (step === 'day' ? DAY_MS : HOUR_MS) / 2_000;
+  const halfStep = STEP_MS[step] / 2_000;
   const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: '12px system-ui' };
   const options: uPlot.Options = {
     width: parent.clientWidth,
@@ -99,14 +100,14 @@ function plotOf({ times, step, series, kind, format, formatAxis }: Plotted, pare
     scales: {
       // A step stands in the middle of its bar, and the first and the last have whole ones.
       x: { range: (_, min, max) => [min - halfStep, max + halfStep] },
-      y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] },
+      y: { range: (_, min, max) => (min < 0 || max > 0 ? [Math.min(0, min * 1.08), Math.max(0, max * 1.08)] : [0, 1]) },
     },
     axes: [
       { ...axis, grid: { show: false }, size: 28, values: axisTimes(step) },
-      { ...axis, size: 64, incrs: STEPS, values: (_, ticks) => ticks.map(formatAxis) },
+      { ...axis, size: widthOf, incrs: STEPS, values: (_, ticks) => ticks.map(formatAxis) },
     ],
     series: [
-      { value: (_, at) => (at === null ? '' : label(at * 1000, step)) },
+      { value: (_, at) => (at === null ? '' : `${label(at * 1000, step)} UTC`) },
       ...series.map(({ label: name, values }, n) => {
         const own = colour(`--series-${(n % COLOURS) + 1}`);
         return {
@@ -142,6 +143,11 @@ function bars(): uPlot.Series.PathBuilder {
   return uPlot.paths.bars({ size: [0.75, 48], radius: 0.1 });
 }
 
+/** As wide as its longest value, and no less than others, so that plots stand below each other. */
+function widthOf(_: uPlot, values: readonly string[] | null): number {
+  return Math.max(64, ...(values ?? []).map(({ length }) => 12 + 7 * length));
+}
+
 /** Each series upon those before it. */
 function stacked(series: readonly Series[]): number[][] {
   const sums: number[] = [];
@@ -159,9 +165,9 @@ function axisTimes(step: Span['step']): uPlot.Axis.Values {
     });
 }
 
-/** `26 Nov`, `26 Nov, 14:00 UTC` */
+/** `26 Nov`, `26 Nov, 14:00`, both UTC. */
 function label(time: number, step: Span['step']): string {
-  return step === 'day' ? dayOf.format(time) : `${dayOf.format(time)}, ${hourOf.format(time)} UTC`;
+  return step === 'day' ? dayOf.format(time) : `${dayOf.format(time)}, ${hourOf.format(time)}`;
 }
 
 /** A colour of style.css as a canvas takes it: of the scheme that is in force there. */
@@ -172,14 +178,15 @@ function colourOf(element: HTMLElement, name: string): string {
   return color;
 }
 
+const DARK = matchMedia('(prefers-color-scheme: dark)');
+
 /** Whether it is dark; changes as the person's system does. */
 function useScheme(): boolean {
-  const dark = matchMedia('(prefers-color-scheme: dark)');
-  const [isDark, setDark] = useState(dark.matches);
+  const [isDark, setDark] = useState(DARK.matches);
   useEffect(() => {
-    const follow = () => setDark(dark.matches);
-    dark.addEventListener('change', follow);
-    return () => dark.removeEventListener('change', follow);
-  }, [dark]);
+    const follow = () => setDark(DARK.matches);
+    DARK.addEventListener('change', follow);
+    return () => DARK.removeEventListener('change', follow);
+  }, []);
   return isDark;
 }

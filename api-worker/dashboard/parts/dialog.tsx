@@ -3,7 +3,7 @@ import { useEffect, useId, useRef } from 'preact/hooks';
 
 interface Props {
   title: string;
-  /** Is to take it away. */
+  /** Is to take it away; one that stays is asked again. */
   onClose: () => void;
   children: ComponentChildren;
 }
@@ -24,6 +24,11 @@ export function Dialog({ title, onClose, children }: Props) {
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault();
+        onClose();
+      }}
+      // At a second Escape browsers close it without asking.
+      onClose={() => {
+        box.current?.showModal();
         onClose();
       }}
     >

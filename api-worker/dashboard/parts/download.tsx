@@ -1,22 +1,24 @@
-import { useState } from 'preact/hooks';
 import type { Query } from '../api.ts';
 import { useSession } from '../session.ts';
-import { Problem } from './notice.tsx';
+import { useAction } from '../use-action.ts';
+import { Outcome } from './outcome.tsx';
 
 /** A button that saves what the API answers as CSV. */
 export function Download({ path, query, name }: { path: string; query: Query; name: string }) {
   const { api } = useSession();
-  const [error, setError] = useState<Error | null>(null);
-  const download = () => {
-    setError(null);
-    api.download(path, query, name).catch(setError);
-  };
+  const action = useAction();
+  const download = () =>
+    action.run(async () =>
+      (await api.download(path, query, name))
+        ? null
+        : 'It was saved, but not to the end, which is too far away: ask for a shorter time.',
+    );
   return (
     <>
-      <button type="button" onClick={download}>
+      <button type="button" onClick={download} aria-disabled={action.busy}>
         CSV
       </button>
-      <Problem error={error} />
+      <Outcome of={action} />
     </>
   );
 }

@@ -7,6 +7,9 @@ import { Filter } from './filter.tsx';
 /** Stands for all accounts, as the API's `user_id` does. */
 export const EVERYONE = '*';
 
+/** It as it is typed: with a space, which no account's id has. */
+const EVERYONE_TYPED = 'all accounts';
+
 /** So many accounts are offered by name; others are typed. */
 const OFFERED = 100;
 
@@ -30,11 +33,11 @@ export function Scope({ value, onChange }: Props) {
       label="Account"
       list={id}
       placeholder={me.user_id}
-      value={value === EVERYONE ? 'all' : value}
-      onChange={(asked) => onChange(asked === 'all' ? EVERYONE : asked === me.user_id ? null : asked)}
+      value={value === EVERYONE ? EVERYONE_TYPED : value}
+      onChange={(asked) => onChange(asked === EVERYONE_TYPED ? EVERYONE : asked === me.user_id ? null : asked)}
     >
       <datalist id={id}>
-        <option value="all" />
+        <option value={EVERYONE_TYPED} />
         {accounts.data?.data.map((account) => (
           <option key={account.id} value={account.id} />
         ))}

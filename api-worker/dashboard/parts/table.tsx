@@ -5,6 +5,8 @@ export interface Column<Row> {
   cell: (row: Row) => ComponentChildren;
   /** Whether it holds amounts, which stand to the right. */
   number?: boolean;
+  /** Whether it holds names that may be long, which are broken then. */
+  name?: boolean;
   /** Whether it holds text of more than a line, which is broken. */
   wide?: boolean;
 }
@@ -39,9 +41,9 @@ export function Table<Row>({ caption, columns, rows, keyOf, empty = 'Nothing her
         <tbody>
           {rows.map((row) => (
             <tr key={keyOf(row)}>
-              {columns.map(({ head, number, wide, cell }) => (
-                <td key={head} class={number ? 'number' : wide ? 'wide' : undefined}>
-                  {cell(row)}
+              {columns.map((column) => (
+                <td key={column.head} class={kindOf(column)}>
+                  {column.cell(row)}
                 </td>
               ))}
             </tr>
@@ -50,4 +52,10 @@ export function Table<Row>({ caption, columns, rows, keyOf, empty = 'Nothing her
       </table>
     </section>
   );
+}
+
+function kindOf<Row>({ number, name, wide }: Column<Row>): string | undefined {
+  if (number) return 'number';
+  if (name) return 'name';
+  return wide ? 'wide' : undefined;
 }

@@ -53,6 +53,14 @@ describe.skipIf(!CHROMIUM)('accounts and keys in the dashboard', () => {
         await page.getByRole('link', { name: 'ada' }).click();
         await page.getByRole('heading', { level: 1, name: 'ada' }).waitFor();
         expect(await page.getByLabel('Budget of a month, $').inputValue()).toBe('1234567.890123457');
+
+        // And the next one is not of the tier that happens to be the first.
+        await goTo(page, '#/accounts', 'Accounts');
+        await page.getByText('New account').click();
+        await page.getByLabel('Tier').selectOption('premium');
+        await page.getByRole('button', { name: 'Create account' }).click();
+        await expect.poll(() => done(page).textContent()).toContain('was created');
+        expect(await page.getByLabel('Tier').inputValue()).toBe('standard');
       }));
 
     it('cannot be created twice, nor with what is no amount, and the page says why', () =>
@@ -120,8 +128,8 @@ describe.skipIf(!CHROMIUM)('accounts and keys in the dashboard', () => {
         });
         const set = { tier: 'free', limits: { budget_day_nano_usd: 100_000_000, requests_per_minute: null } };
         await expect.poll(() => cellsOf(page, 'Changes, the newest first')).toHaveLength(1);
-        const [[, by, , what, changes] = []] = await cellsOf(page, 'Changes, the newest first');
-        expect([by, what, JSON.parse(changes ?? '')]).toEqual(['operator', 'user update', set]);
+        const [[, by, under, , what, changes] = []] = await cellsOf(page, 'Changes, the newest first');
+        expect([by, under, what, JSON.parse(changes ?? '')]).toEqual(['operator', 'key_operator', 'user update', set]);
 
         await page.getByRole('button', { name: 'Save' }).click();
         await expect.poll(() => done(page).textContent()).toContain('nothing was changed');
@@ -192,7 +200,7 @@ describe.skipIf(!CHROMIUM)('accounts and keys in the dashboard', () => {
           .first<{ id: string }>()) ?? { id: '' };
         await page.getByRole('combobox', { name: 'Made to' }).selectOption(id);
         await expect
-          .poll(async () => (await cellsOf(page, 'Changes, the newest first')).map((cells) => cells[3]))
+          .poll(async () => (await cellsOf(page, 'Changes, the newest first')).map((cells) => cells[4]))
           .toEqual(['key revoke']);
       },
       { timezoneId: 'America/New_York' },
@@ -218,6 +226,67 @@ describe.skipIf(!CHROMIUM)('accounts and keys in the dashboard', () => {
         .prepare("SELECT name, permissions, tier, rate_limit FROM api_keys WHERE id = 'key_dora-first'")
         .first();
       expect(key).toEqual({ name: 'renamed', permissions: '["read"]', tier: 'free', rate_limit: null });
+    });
+  });
+
+  it('changes of a key what was changed in the form, and leaves the rest as somebody else made it meanwhile', async () => {
+    await system.createKey('eve', { name: 'eve-first' });
+    const expiresAt = Date.UTC(2099, 0, 31, 12, 30, 45);
+    const set = 'UPDATE api_keys SET expires_at = ?1, rate_limit = ?2 WHERE id = ?3';
+    await system.db.prepare(set).bind(expiresAt, 5, 'key_eve-first').run();
+    const key = () =>
+      system.db.prepare("SELECT name, expires_at, rate_limit FROM api_keys WHERE id = 'key_eve-first'").first();
+    await open(async (page) => {
+      await goTo(page, '#/accounts/eve', 'eve');
+      await page.getByRole('button', { name: 'Change key_eve-first' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel('Name').fill('renamed');
+      // As a rotation in another place ends it.
+      await system.db
+        .prepare(set)
+        .bind(expiresAt - 1_000, 6, 'key_eve-first')
+        .run();
+      await dialog.getByRole('button', { name: 'Save' }).click();
+      await expect.poll(() => done(page).textContent()).toContain('“renamed” was changed');
+      expect(await key()).toEqual({ name: 'renamed', expires_at: expiresAt - 1_000, rate_limit: 6 });
+      const log = 'SELECT changes FROM audit_log WHERE target = ?1';
+      expect(await system.db.prepare(log).bind('key_eve-first').first('changes')).toBe('{"name":"renamed"}');
+
+      await page.getByRole('button', { name: 'Change renamed' }).click();
+      await dialog.getByRole('button', { name: 'Save' }).click();
+      await expect.poll(() => done(page).textContent()).toContain('nothing was changed');
+    });
+  });
+
+  it('does not lose a new key to one press of Escape', async () => {
+    await system.createKey('finn');
+    await open(async (page) => {
+      await goTo(page, '#/accounts/finn', 'finn');
+      await page.getByText('New key').click();
+      await page.locator('details form').getByLabel('Name').fill('laptop');
+      await page.locator('details form').getByLabel('Name').press('Enter');
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('It is shown only now.').waitFor();
+      await page.keyboard.press('Escape');
+      await dialog.getByText('Escape once more, and it is gone.').waitFor();
+      const key = (await dialog.locator('.secret').textContent()) ?? '';
+      expect(await status(key)).toBe(200);
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'detached' });
+      expect(await page.content()).not.toContain(key);
+    });
+  });
+
+  it('leads a key that may not read to no usage', async () => {
+    const key = await system.createKey('operator', { name: 'only-admin', permissions: ['admin'] });
+    await visitDashboard(browser, { origin: system.origin, key }, async (page) => {
+      await goTo(page, '#/accounts/operator', 'operator');
+      expect(
+        await page
+          .getByRole('main')
+          .getByRole('link', { name: /Usage|Requests/ })
+          .count(),
+      ).toBe(0);
     });
   });
 

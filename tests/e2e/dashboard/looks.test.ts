@@ -16,11 +16,13 @@ const SCREENSHOTS = 'node_modules/.cache/screenshots';
 /** The picture in the README, taken anew when UPDATE_SCREENSHOTS is set. */
 const PICTURE = 'docs/dashboard.png';
 const DESKTOP = { viewport: { width: 1280, height: 800 } };
+const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
 
 const LOOKS: Record<string, BrowserContextOptions> = {
   light: { ...DESKTOP, colorScheme: 'light' },
   dark: { ...DESKTOP, colorScheme: 'dark' },
-  phone: { viewport: { width: 360, height: 740 }, colorScheme: 'light', isMobile: true, hasTouch: true },
+  phone: { ...PHONE, colorScheme: 'light' },
+  'dark phone': { ...PHONE, colorScheme: 'dark' },
 };
 
 describe.skipIf(!CHROMIUM)('the dashboard after a month', () => {
@@ -69,8 +71,8 @@ describe.skipIf(!CHROMIUM)('the dashboard after a month', () => {
   });
 
   const PAGES: readonly (readonly [name: string, hash: () => string, heading: string])[] = [
-    ['usage', () => '#/?days=30', 'Usage'],
-    ['usage-by-model', () => '#/?days=30&by=model', 'Usage'],
+    ['usage', () => '#/?time=30d', 'Usage'],
+    ['usage-by-model', () => '#/?time=30d&by=model', 'Usage'],
     ['requests', () => '#/requests', 'Requests'],
     ['receipt', () => `#/requests/${request}`, 'Receipt'],
     ['limits', () => '#/limits', 'Limits'],
@@ -134,13 +136,59 @@ describe.skipIf(!CHROMIUM)('the dashboard after a month', () => {
         await lookAt(page, `discard-${look}`);
         await page.getByRole('button', { name: 'Cancel' }).click();
 
-        await goTo(page, '#/?days=30&by=model', 'Usage');
+        await goTo(page, '#/?time=30d&by=model', 'Usage');
         await page.getByRole('figure', { name: 'Cost' }).getByRole('button', { name: 'Table' }).click();
         await lookAt(page, `table-${look}`);
         await page.getByRole('figure', { name: 'Requests' }).locator('.u-over').hover();
         await page.screenshot({ path: join(SCREENSHOTS, `pointed-at-${look}.png`) });
       }));
   });
+
+  it.each([
+    ['desk', DESKTOP],
+    ['phone', PHONE],
+  ])('has room on a %s for the longest names and the largest amounts', async (look, options) => {
+    const [account, name] = [`${look}:${'x'.repeat(128)}`.slice(0, 128), `${look}-${'k'.repeat(120)}`];
+    const key = await system.createKey(account, { name, permissions: ['read', 'admin'] });
+    const model = `vendor/${'a-model-that-has-a-name-'.repeat(5)}:free`;
+    const costly = { cost_nano_usd: 4_900_000_000_000_001, input_tokens: 900_000_000_000 };
+    await system.usageQueue.sendBatch(
+      [model, '<img src=x onerror=alert(1)>'].map((model) => ({
+        body: usageEvent({ user_id: account, key_id: `key_${name}`, requested_model: model, model, ...costly }),
+      })),
+    );
+    const rows = 'SELECT count(*) AS rows FROM usage_logs WHERE user_id = ?1';
+    await eventually(async () => (await system.db.prepare(rows).bind(account).first('rows')) === 2 || null, 20_000);
+    await visitDashboard(browser, { origin: system.origin, key, ...options }, async (page) => {
+      for (const [name, hash, heading] of [
+        ['usage', '#/?time=24h&by=model', 'Usage'],
+        ['requests', '#/requests', 'Requests'],
+        ['accounts', '#/accounts', 'Accounts'],
+        ['account', `#/accounts/${encodeURIComponent(account)}`, account],
+      ] as const) {
+        await goTo(page, hash, heading);
+        await lookAt(page, `long-${name}-${look}`);
+        expect(await page.locator('.tiles dd, .u-label, h1').evaluateAll(overflowing)).toEqual([]);
+      }
+      expect(await page.locator('main img').count()).toBe(0);
+    });
+  });
+
+  it('shows what is chosen also where the system sets the colours', () =>
+    visitDashboard(browser, { origin: system.origin, key: admin, ...DESKTOP, forcedColors: 'active' }, async (page) => {
+      await goTo(page, '#/dead-letters', 'Dead letters');
+      const backgrounds = await page
+        .getByRole('group', { name: 'State' })
+        .locator('span')
+        .evaluateAll((spans) => spans.map((span) => getComputedStyle(span).backgroundColor));
+      expect(new Set(backgrounds).size).toBe(2);
+      const borders = await page
+        .getByRole('navigation')
+        .getByRole('link')
+        .evaluateAll((links) => links.map((link) => getComputedStyle(link).borderBottomColor));
+      expect(new Set(borders).size).toBe(2);
+      await page.screenshot({ path: join(SCREENSHOTS, 'forced-colours.png') });
+    }));
 
   it('is found wanting where it is', () =>
     visitDashboard(browser, { origin: system.origin }, async (page) => {
@@ -164,8 +212,13 @@ describe.skipIf(!CHROMIUM)('the dashboard after a month', () => {
 
   it('is small enough for the README, which shows it', () =>
     visitDashboard(browser, { origin: system.origin, key: admin, ...LOOKS.light }, async (page) => {
-      await goTo(page, '#/?days=30&by=model', 'Usage');
+      await goTo(page, '#/?time=30d&by=model', 'Usage');
       const picture = await page.screenshot(process.env.UPDATE_SCREENSHOTS ? { path: PICTURE } : {});
       expect(picture.byteLength).toBeLessThan(150_000);
     }));
 });
+
+/** Runs in the page: what has more in it than is seen. */
+function overflowing(elements: Element[]): string[] {
+  return elements.filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth).map(({ outerHTML }) => outerHTML);
+}

@@ -107,6 +107,23 @@ describe.skipIf(!CHROMIUM)('operations in the dashboard', () => {
       });
     });
 
+    it('claim nothing of a cost that they do not tell', async () => {
+      await storeDeadLetters(system.db, [
+        { body: usageEvent({ cost_nano_usd: null }) },
+        { queue: 'openai-api-analytics-dead-letters', body: { broken: true } },
+      ]);
+      await open(async (page) => {
+        await goTo(page, '#/dead-letters', 'Dead letters');
+        const rows = await cellsOf(page, 'Dead letters that are stuck, the oldest first');
+        expect(rows.map((cells) => cells[3]).toSorted()).toEqual(['$0.00', 'unknown']);
+        await page.getByText('All that are stuck (2)').click();
+        await page.getByRole('button', { name: 'Try a replay' }).click();
+        await page.getByText('1 would be billed (cost unknown)').waitFor();
+        await page.getByRole('button', { name: 'Discard …' }).click();
+        await page.getByRole('dialog').getByText('None of them has a known cost that waits to be billed.').waitFor();
+      });
+    });
+
     async function rowsOf(requestId: string): Promise<number> {
       const row = await system.db
         .prepare('SELECT count(*) AS rows FROM usage_logs WHERE request_id = ?1')

@@ -144,6 +144,7 @@ describe.skipIf(!CHROMIUM)('signing in to the dashboard', () => {
       'base-uri': "'none'",
       'form-action': "'none'",
       'require-trusted-types-for': "'script'",
+      'trusted-types': "'none'",
     });
     expect(headers.get('referrer-policy')).toBe('no-referrer');
     expect(headers.get('x-content-type-options')).toBe('nosniff');
@@ -206,8 +207,8 @@ describe.skipIf(!CHROMIUM)('signing in to the dashboard', () => {
       await expect.poll(focusedElement).toBe('MAIN');
       await settled(page);
 
-      // From what was opened on: two filters, then the outcomes, among which arrow keys move.
-      await press('Tab', 'Tab', 'Tab', 'ArrowRight');
+      // From what was opened on: the time and two filters, then the outcomes, among which arrow keys move.
+      await press('Tab', 'Tab', 'Tab', 'Tab', 'ArrowRight');
       await expect.poll(() => new URL(page.url()).hash).toBe('#/requests?outcome=ok');
       await press('ArrowRight');
       await expect.poll(() => new URL(page.url()).hash).toBe('#/requests?outcome=error');

@@ -3,10 +3,13 @@ import {
   count,
   duration,
   exactUsd,
+  perMillion,
   several,
   share,
   short,
+  shortUsd,
   usd,
+  utcTime,
   writtenUsd,
 } from '../../../api-worker/dashboard/format.ts';
 
@@ -40,8 +43,40 @@ describe('dollars', () => {
     ['1234.500000000', '$1,234.50'],
     ['0.000018750', '$0.00001875'],
     ['9007199.254740991', '$9,007,199.254740991'],
+    ['-0.500000000', '−$0.50'],
   ])('that the API writes as %s are %s', (written, text) => expect(writtenUsd(written)).toBe(text));
 });
+
+it.each([
+  [0, '$0.00'],
+  [999_990_000_000, '$999.99'],
+  [12_500_000_000_000, '$12.5K'],
+  [-2_000_000_000_000_000, '−$2M'],
+])('an axis says of %d nano-dollars %s', (nano, text) => expect(shortUsd(nano)).toBe(text));
+
+it.each([
+  ['0.00000025', '$0.25'],
+  ['0.0000000000335', '$0.0000335'],
+  ['3.35e-11', '$0.0000335'],
+  ['0', '$0.00'],
+  ['-1', '–'],
+  [null, '–'],
+  [undefined, '–'],
+])('a price of %s a token is %s a million', (price, text) => expect(perMillion(price)).toBe(text));
+
+it('a share is none, or all, only where it is exactly that', () => {
+  expect([
+    share(0, 9),
+    share(1, 10_000),
+    share(1, 1_000),
+    share(9_999, 10_000),
+    share(9, 9),
+    share(-1, 2),
+    share(-1, 1e6),
+  ]).toEqual([...['0%', '<0.1%', '0.1%', '>99.9%', '100%', '-50%', '0%']]);
+});
+
+it('a time in UTC says so', () => expect(utcTime('2026-11-25T23:59:59.999Z')).toBe('25 Nov 2026, 23:59 UTC'));
 
 it('numbers are those of English, and of nothing no share is told', () => {
   expect([count(1_234_567), count(null), short(1_234_567), share(1, 3), share(0, 0)]).toEqual([

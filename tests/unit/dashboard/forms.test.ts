@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { changeOf } from '../../../api-worker/dashboard/account-change.ts';
+import { accountChange, keyChange } from '../../../api-worker/dashboard/changes.ts';
 import { DOLLARS, parseDollars, typedDollars } from '../../../api-worker/dashboard/dollars.ts';
 import { localTime, secondsOf } from '../../../api-worker/dashboard/form.ts';
 import { idBefore } from '../../../api-worker/dashboard/id-search.ts';
+import type { KeyGrant } from '../../../api-worker/dashboard/types-admin.ts';
 
 describe('dollars that are typed', () => {
   it.each([
@@ -53,19 +54,36 @@ describe('what is changed of an account', () => {
   const before = { name: 'Ada', tier: 'standard', is_active: true, limits };
 
   it('is nothing where nothing is different', () =>
-    expect(changeOf(before, { ...before, limits: { ...limits } })).toEqual({}));
+    expect(accountChange(before, { ...before, limits: { ...limits } })).toEqual({}));
 
   it('is what is different alone, and a limit that is taken away is null', () => {
     const after = {
       ...{ name: 'Ada', tier: 'free', is_active: false },
       limits: { ...limits, requests_per_minute: null, budget_day_nano_usd: 0 },
     };
-    expect(changeOf(before, after)).toEqual({
+    expect(accountChange(before, after)).toEqual({
       tier: 'free',
       is_active: false,
       limits: { requests_per_minute: null, budget_day_nano_usd: 0 },
     });
   });
+});
+
+describe('what is changed of a key', () => {
+  const before: KeyGrant = {
+    ...{ name: 'laptop', permissions: ['admin', 'read'], rate_limit: null, tier: null },
+    ...{ resume: false, privacy: true, expires_at: 4_073_673_625 },
+  };
+
+  it('is nothing where nothing is different, in whatever order', () =>
+    expect(keyChange(before, { ...before, permissions: ['read', 'admin'] })).toEqual({}));
+
+  it('is what is different alone', () =>
+    expect(keyChange(before, { ...before, permissions: ['read'], rate_limit: 0, expires_at: null })).toEqual({
+      permissions: ['read'],
+      rate_limit: 0,
+      expires_at: null,
+    }));
 });
 
 it('a time in a field is the same second, to the minute, when it is read again', () => {

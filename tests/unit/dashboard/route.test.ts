@@ -11,7 +11,7 @@ describe('a place in the dashboard', () => {
     ['#/accounts/a%2Fb%3Fc', 'accounts', 'a/b?c', {}],
     ['#/accounts/a/b', 'accounts', 'a/b', {}],
     ['#/accounts/100%', 'accounts', '100%', {}],
-    ['#/?days=30', '', null, { days: '30' }],
+    ['#/?time=30d', '', null, { time: '30d' }],
     ['#/?a=1?b', '', null, { a: '1' }],
   ])('is read from %s', (hash, page, id, query) => {
     const route = routeOf(hash);

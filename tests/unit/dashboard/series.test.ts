@@ -1,37 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import {
-  DAY_MS,
-  HOUR_MS,
-  largestFirst,
-  OTHERS,
-  seriesOf,
-  spanOfDays,
-  timesOf,
-} from '../../../api-worker/dashboard/series.ts';
-
-const NOW = Date.UTC(2026, 10, 26, 10, 31);
-
-describe('a span of days', () => {
-  it('is in hours if it is short, and ends with the hour that runs', () => {
-    const span = spanOfDays(1, NOW);
-    expect(span).toEqual({ from: Date.UTC(2026, 10, 25, 11), to: Date.UTC(2026, 10, 26, 11), step: 'hour' });
-    expect(timesOf(span)).toHaveLength(24);
-    expect(timesOf(span).at(-1)).toBe(Date.UTC(2026, 10, 26, 10));
-  });
-
-  it('is in whole UTC days if it is long, today among them', () => {
-    const span = spanOfDays(30, NOW);
-    expect(span).toEqual({ from: Date.UTC(2026, 9, 28), to: Date.UTC(2026, 10, 27), step: 'day' });
-    expect(timesOf(span).map((time) => (time - span.from) / DAY_MS)).toEqual(Array.from({ length: 30 }, (_, n) => n));
-  });
-
-  it('that begins with an hour has that hour', () => {
-    expect(spanOfDays(1, Date.UTC(2026, 10, 26, 10)).to).toBe(Date.UTC(2026, 10, 26, 10) + HOUR_MS);
-  });
-});
+import { largestFirst, OTHERS, seriesOf } from '../../../api-worker/dashboard/series.ts';
+import type { Span } from '../../../api-worker/dashboard/span.ts';
 
 describe('series', () => {
-  const span = spanOfDays(4, NOW);
+  const span: Span = { from: Date.UTC(2026, 10, 23), to: Date.UTC(2026, 10, 27), step: 'day' };
   const rows = [
     { day: '2026-11-23', model: 'a', cost: 5, p95: 100 },
     { day: '2026-11-25', model: 'a', cost: 7, p95: null },
