@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 import { buildAssets } from './scripts/assets.ts';
+import { LongestFirst } from './tests/support/longest-first.ts';
 
 const SCHEMA = readFileSync(new URL('./schema.sql', import.meta.url), 'utf8');
 
@@ -18,6 +21,7 @@ function workerd(name: string, include: string[], configPath: string, globalSetu
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       workerd('unit', ['tests/unit/**/*.test.ts'], './wrangler.api.toml'),
       workerd('integration:api', ['tests/integration/api/**/*.test.ts'], './wrangler.api.toml', [
@@ -32,6 +36,8 @@ export default defineConfig({
           include: ['tests/e2e/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // Hundreds of Node processes are started, many of them wrangler's, which compile the same programs.
+          env: { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') },
         },
       },
     ],

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { agreed, onTerminal, run, UsageError } from './cli.ts';
 import { applySchema, type SchemaState, schemaState } from './database-schema.ts';
 import { CONFIGS, type Environment, readEnvironment } from './environment.ts';
-import { creation, readAccount } from './staging-up/account.ts';
+import { type Account, creation, readAccount } from './staging-up/account.ts';
 import { filled, idOf, planOf, type Step } from './staging-up/plan.ts';
 import { missingSecrets } from './staging-up/secrets.ts';
 import { wrangler } from './wrangler.ts';
@@ -27,14 +27,14 @@ async function main(args: readonly string[]): Promise<void> {
   if (options.help) return console.log(HELP);
   const environment = readEnvironment(options.env);
   if (options['dry-run']) return showAll(environment);
-  const { steps, schema } = look(environment);
+  const { account, steps, schema } = look(environment);
   const commands = commandsOf(steps, schema, environment);
   if (commands.length > 0) {
     console.log(`missing in ${environment.name}:\n\n${listed(commands)}\n`);
     if (!options.yes && !onTerminal()) throw new UsageError('Creating it needs --yes where nobody can be asked.');
     if (!options.yes && !(await agreed('Create it?'))) return console.log('nothing was done');
   }
-  for (const step of steps) bring(step);
+  for (const step of steps) bring(step, account);
   if (schema === null || schema.missing.length > 0) {
     console.log('applying schema.sql');
     applySchema(environment.name);
@@ -45,13 +45,14 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 /** What is missing; of a database that is still to be created, the schema is null. */
-function look({ name, resources }: Environment): { steps: Step[]; schema: SchemaState | null } {
+function look({ name, resources }: Environment): { account: Account; steps: Step[]; schema: SchemaState | null } {
   console.error('looking at what the account has');
-  const steps = planOf(resources, readAccount(resources.map(({ kind }) => kind)));
+  const account = readAccount(resources);
+  const steps = planOf(resources, account);
   const database = steps.find(({ resource }) => resource.kind === 'd1');
   // The schema is asked by the database's id, which therefore must stand in the files.
   const unbound = database === undefined || database.create || database.placeholders.length > 0;
-  return { steps, schema: unbound ? null : schemaState(name) };
+  return { account, steps, schema: unbound ? null : schemaState(name) };
 }
 
 function commandsOf(steps: readonly Step[], schema: SchemaState | null, { name }: Environment): string[] {
@@ -64,14 +65,14 @@ function commandsOf(steps: readonly Step[], schema: SchemaState | null, { name }
   ];
 }
 
-/** Creates a resource if it is missing, and at once writes its id down. */
-function bring({ resource, create, placeholders }: Step): void {
+/** Creates a resource if the account lacked it, and at once writes its id down. */
+function bring({ resource, create, placeholders }: Step, account: Account): void {
   if (create) {
     console.log(`creating ${resource.name}`);
     wrangler(creation(resource));
   }
   if (placeholders.length === 0) return;
-  const id = idOf(resource, readAccount([resource.kind]));
+  const id = idOf(resource, create ? readAccount([resource]) : account);
   if (id === undefined) throw new Error(`${resource.name} was created, but is not listed yet: run this again.`);
   for (const config of Object.values(CONFIGS)) {
     const before = readFileSync(config, 'utf8');

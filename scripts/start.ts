@@ -7,6 +7,7 @@ import { parseEnv } from 'node:util';
 import { type SimulatedUpstream, startUpstream } from '../load/upstream/server.ts';
 import { writeLocalConfigs } from './local-configs.ts';
 import { LOCAL_KEY, prepareLocalDatabase } from './local-state.ts';
+import { failureIn } from './wrangler.ts';
 
 const HOST = '127.0.0.1';
 const READY_WITHIN_MS = 120_000;
@@ -39,9 +40,13 @@ function startWorkers(port: number, inspectorPort: number, stateDir: string, con
   );
 }
 
+function ended({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
 async function untilAnswering(url: string, workers: ChildProcess): Promise<void> {
   for (const deadline = Date.now() + READY_WITHIN_MS; Date.now() < deadline; await wait(100)) {
-    if (workers.exitCode !== null) throw new Error('The development server ended before it was ready.');
+    if (ended(workers)) throw new Error('The development server ended before it was ready.');
     const response = await fetch(url).catch(() => null);
     if (response?.headers.has('x-request-id')) return;
   }
@@ -108,11 +113,11 @@ async function start(children: { workers?: ChildProcess; upstream?: SimulatedUps
     });
   }
   workers.once('exit', (code) => {
-    if (!stopping) void stop(code ?? 1);
+    if (isReady && !stopping) void stop(code ?? 1);
   });
   await untilAnswering(`http://${HOST}:${port}/health`, workers).catch((error: Error) => {
-    const reason = early.split('\n').find((line) => line.includes('ERROR'));
-    throw new Error(reason ? `${error.message} ${reason.trim()}` : error.message);
+    const reason = failureIn(early);
+    throw new Error(reason ? `${error.message} ${reason}` : error.message);
   });
   isReady = true;
   console.log(ready(port, children.upstream?.url, Boolean(vars.POSTHOG_API_KEY)));
@@ -125,7 +130,7 @@ async function stop(code: number): Promise<void> {
   if (stopping) return;
   stopping = true;
   const { workers, upstream } = children;
-  if (workers?.pid && workers.exitCode === null) {
+  if (workers?.pid && !ended(workers)) {
     const gone = new Promise((resolve) => workers.once('exit', resolve));
     signalGroup(workers.pid, 'SIGTERM');
     await Promise.race([gone, wait(5_000)]);
@@ -146,6 +151,7 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
 process.once('SIGINT', () => void stop(0));
 process.once('SIGTERM', () => void stop(0));
 await start(children).catch((error: Error) => {
+  if (stopping) return;
   console.error(error.message);
   return stop(1);
 });

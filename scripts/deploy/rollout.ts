@@ -28,18 +28,23 @@ type Deployments = Map<Worker, Deployment>;
  * @throws Error that says what failed and where each worker stands.
  */
 export async function rollOut(rollout: Rollout): Promise<void> {
-  const { environment } = rollout;
-  const before: Deployments = new Map(environment.workers.map((one) => [one, deploymentOf(one, environment.name)]));
+  const { environment, signal } = rollout;
+  const before: Deployments = new Map(
+    await Promise.all(
+      environment.workers.map(async (one) => [one, await deploymentOf(one, environment.name)] as const),
+    ),
+  );
   for (const [worker, deployment] of before) requireWhole(worker, deployment);
+  signal.throwIfAborted();
   try {
     const consumer = workerOf(environment, 'consumer');
     console.log(`deploying ${consumer.script}`);
-    deploy(consumer, environment.name);
-    rollout.signal.throwIfAborted();
+    await deploy(consumer, environment.name);
+    signal.throwIfAborted();
     await rollOutApi(rollout, workerOf(environment, 'api'), before);
   } catch (error) {
-    const reason = rollout.signal.aborted ? 'It was interrupted.' : (error as Error).message;
-    throw new Error([reason, ...goBack(before, environment.name)].join('\n'));
+    const reason = signal.aborted ? 'It was interrupted.' : (error as Error).message;
+    throw new Error([reason, ...(await goBack(before, environment.name))].join('\n'));
   }
 }
 
@@ -47,22 +52,23 @@ export async function rollOut(rollout: Rollout): Promise<void> {
 async function rollOutApi(rollout: Rollout, api: Worker, before: Deployments): Promise<void> {
   const { environment, gradual } = rollout;
   const [old] = before.get(api) ?? [];
-  const version = gradual === null || old === undefined ? null : upload(api, environment.name);
+  const version = gradual === null || old === undefined ? null : await upload(api, environment.name);
   if (version === null || gradual === null || old === undefined) {
     if (gradual !== null) console.log(`${api.script}: not gradually, for there is a migration, or nothing yet`);
     console.log(`deploying ${api.script}`);
-    deploy(api, environment.name);
+    await deploy(api, environment.name);
     return tryOut(rollout, null);
   }
+  rollout.signal.throwIfAborted();
   console.log(`${api.script}: ${gradual} % of the requests to version ${version}`);
-  split(api, environment.name, [
+  await split(api, environment.name, [
     { version_id: version, percentage: gradual },
     { version_id: old.version_id, percentage: 100 - gradual },
   ]);
   await tryOut(rollout, `${api.script}="${version}"`);
   console.log(`${api.script}: all requests to version ${version}`);
-  split(api, environment.name, [{ version_id: version, percentage: 100 }]);
-  deployTriggers(api, environment.name);
+  await split(api, environment.name, [{ version_id: version, percentage: 100 }]);
+  await deployTriggers(api, environment.name);
   await settled(rollout);
   await untilHealthy(targetOf(rollout, null), rollout.signal);
 }
@@ -84,18 +90,23 @@ async function settled({ settleMs, signal }: Rollout): Promise<void> {
 }
 
 /** The API worker first: the old consumer need not know what the new API worker sends. Says where each worker stands. */
-function goBack(before: Deployments, env: string): string[] {
-  return [...before].toReversed().map(([worker, [old]]) => {
-    if (old === undefined) return `${worker.script} was not there before: there is nothing to go back to.`;
-    try {
-      const [now, ...more] = deploymentOf(worker, env);
-      if (now?.version_id === old.version_id && more.length === 0) return `${worker.script} is as it was.`;
-      rollBack(worker, env, old.version_id);
-      return `${worker.script} is back at version ${old.version_id}.`;
-    } catch (error) {
-      return `${worker.script} could not be rolled back: ${(error as Error).message}`;
-    }
-  });
+async function goBack(before: Deployments, env: string): Promise<string[]> {
+  const told: string[] = [];
+  for (const [worker, [old]] of [...before].toReversed()) told.push(await goBackTo(old, worker, env));
+  return told;
+}
+
+async function goBackTo(old: Deployment[number] | undefined, worker: Worker, env: string): Promise<string> {
+  const { script } = worker;
+  if (old === undefined) return `${script} was not there before: there is nothing to go back to.`;
+  try {
+    const [now, ...more] = await deploymentOf(worker, env);
+    if (now?.version_id === old.version_id && more.length === 0) return `${script} is as it was.`;
+    await rollBack(worker, env, old.version_id);
+    return `${script} is back at version ${old.version_id}.`;
+  } catch (error) {
+    return `${script} could not be rolled back: ${(error as Error).message}`;
+  }
 }
 
 function requireWhole({ script }: Worker, deployment: Deployment): void {

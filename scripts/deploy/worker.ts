@@ -1,5 +1,5 @@
 import type { Worker } from '../environment.ts';
-import { wrangler } from '../wrangler.ts';
+import { wranglerToItsEnd } from '../wrangler.ts';
 
 /** What wrangler says of a version with a Durable Object migration: it must be deployed at once, to all. */
 const PENDING_MIGRATION = /pending Durable Object migration/;
@@ -10,10 +10,10 @@ const NO_SUCH_WORKER = /\[code: 10007\]/;
 export type Deployment = { version_id: string; percentage: number }[];
 
 /** What answers now. */
-export function deploymentOf({ config }: Worker, env: string): Deployment {
+export async function deploymentOf({ config }: Worker, env: string): Promise<Deployment> {
   try {
-    const status = JSON.parse(wrangler(['deployments', 'status', '--json', '--env', env, '-c', config]));
-    return (status as { versions: Deployment }).versions;
+    const printed = await wranglerToItsEnd(['deployments', 'status', '--json', '--env', env, '-c', config]);
+    return (JSON.parse(printed) as { versions: Deployment }).versions;
   } catch (error) {
     if (NO_SUCH_WORKER.test((error as Error).message)) return [];
     throw error;
@@ -21,14 +21,14 @@ export function deploymentOf({ config }: Worker, env: string): Deployment {
 }
 
 /** Deploys a worker to all at once, with its triggers: routes, crons, queues. */
-export function deploy({ config }: Worker, env: string): void {
-  wrangler(['deploy', '--env', env, '-c', config]);
+export async function deploy({ config }: Worker, env: string): Promise<void> {
+  await wranglerToItsEnd(['deploy', '--env', env, '-c', config]);
 }
 
 /** Uploads a version that nobody gets yet; null: it brings a migration, and only a deploy can apply that. */
-export function upload({ config }: Worker, env: string): string | null {
+export async function upload({ config }: Worker, env: string): Promise<string | null> {
   try {
-    const printed = wrangler(['versions', 'upload', '--env', env, '-c', config]);
+    const printed = await wranglerToItsEnd(['versions', 'upload', '--env', env, '-c', config]);
     const [, version] = /^Worker Version ID: ([\da-f-]{36})$/m.exec(printed) ?? [];
     if (version === undefined) throw new Error('wrangler versions upload told no version.');
     return version;
@@ -39,17 +39,18 @@ export function upload({ config }: Worker, env: string): string | null {
 }
 
 /** Splits requests between versions. */
-export function split({ config }: Worker, env: string, deployment: Deployment): void {
+export async function split({ config }: Worker, env: string, deployment: Deployment): Promise<void> {
   const shares = deployment.map(({ version_id, percentage }) => `${version_id}@${percentage}%`);
-  wrangler(['versions', 'deploy', ...shares, '--yes', '--env', env, '-c', config]);
+  await wranglerToItsEnd(['versions', 'deploy', ...shares, '--yes', '--env', env, '-c', config]);
 }
 
 /** Applies what belongs to no version: routes, crons, queues. */
-export function deployTriggers({ config }: Worker, env: string): void {
-  wrangler(['triggers', 'deploy', '--env', env, '-c', config]);
+export async function deployTriggers({ config }: Worker, env: string): Promise<void> {
+  await wranglerToItsEnd(['triggers', 'deploy', '--env', env, '-c', config]);
 }
 
 /** Gives all requests to an earlier version. */
-export function rollBack({ config }: Worker, env: string, version: string): void {
-  wrangler(['rollback', version, '--message', 'By npm run deploy, which failed', '--yes', '--env', env, '-c', config]);
+export async function rollBack({ config }: Worker, env: string, version: string): Promise<void> {
+  const message = 'By npm run deploy, which failed';
+  await wranglerToItsEnd(['rollback', version, '--message', message, '--yes', '--env', env, '-c', config]);
 }

@@ -12,7 +12,10 @@ const CREATE: Record<Resource['kind'], readonly string[]> = {
   r2: ['r2', 'bucket', 'create'],
 };
 
-const LIST: Record<Resource['kind'], () => Map<string, string>> = {
+/** Cloudflare's code of a bucket that is not there. */
+const NO_SUCH_BUCKET = /\[code: 10006\]/;
+
+const LIST: Record<Resource['kind'], (names: readonly string[]) => Map<string, string>> = {
   d1: () => {
     const all = JSON.parse(wrangler(['d1', 'list', '--json'])) as { name: string; uuid: string }[];
     return new Map(all.map(({ name, uuid }) => [name, uuid]));
@@ -22,17 +25,18 @@ const LIST: Record<Resource['kind'], () => Map<string, string>> = {
     return new Map(all.map(({ title, id }) => [title, id]));
   },
   queue: listQueues,
-  // Wrangler prints no JSON of them, but a line for each property.
-  r2: () => named(/^name:\s+(\S+)$/gm, wrangler(['r2', 'bucket', 'list'])),
+  // Wrangler lists twenty of them and says nothing of the rest, so that each is asked for.
+  r2: (names) => new Map(names.filter(isBucket).map((name) => [name, name])),
 };
 
 /**
- * What the account has of the kinds that are named.
+ * What the account has of the resources that are named, and maybe others of their kinds.
  *
  * @throws Error of one line when wrangler is not signed in.
  */
-export function readAccount(kinds: Iterable<Resource['kind']>): Account {
-  return new Map([...new Set(kinds)].map((kind) => [kind, LIST[kind]()]));
+export function readAccount(resources: readonly Resource[]): Account {
+  const kinds = Map.groupBy(resources, ({ kind }) => kind);
+  return new Map([...kinds].map(([kind, ofKind]) => [kind, LIST[kind](ofKind.map(({ name }) => name))]));
 }
 
 /** The arguments by which wrangler creates a resource. */
@@ -40,17 +44,23 @@ export function creation({ kind, name }: Resource): string[] {
   return [...CREATE[kind], name];
 }
 
-/** Wrangler prints a table of them, page by page, the name in its second column. */
-function listQueues(): Map<string, string> {
+/** Wrangler prints a table of them, the name in its second column, page by page: until all are found, or no more comes. */
+function listQueues(names: readonly string[]): Map<string, string> {
   const queues = new Map<string, string>();
   for (let page = 1; ; page += 1) {
-    const listed = named(/^│ [^│]+ │ ([\w-]+) +│/gm, wrangler(['queues', 'list', '--page', String(page)]));
-    listed.delete('name');
-    if (listed.size === 0) return queues;
-    for (const [name, id] of listed) queues.set(name, id);
+    const before = queues.size;
+    const table = wrangler(['queues', 'list', '--page', String(page)]);
+    for (const [, name = ''] of table.matchAll(/^│ [^│]+ │ ([\w-]+) +│/gm)) queues.set(name, name);
+    if (queues.size === before || names.every((name) => queues.has(name))) return queues;
   }
 }
 
-function named(pattern: RegExp, printed: string): Map<string, string> {
-  return new Map([...printed.matchAll(pattern)].map(([, name = '']) => [name, name]));
+function isBucket(name: string): boolean {
+  try {
+    wrangler(['r2', 'bucket', 'info', name, '--json']);
+    return true;
+  } catch (error) {
+    if (NO_SUCH_BUCKET.test((error as Error).message)) return false;
+    throw error;
+  }
 }

@@ -16,6 +16,9 @@ export const SECRETS: readonly Secret[] = [
   { name: 'ALERT_WEBHOOK_URL', workers: ['consumer'], required: false },
 ];
 
+/** What wrangler says of a Worker that was never deployed. */
+const NO_SUCH_WORKER = /^Worker ".+" not found/;
+
 /** A secret that a worker does not have, and the arguments by which wrangler puts it. */
 export interface Missing {
   name: string;
@@ -39,7 +42,7 @@ function secretsOf(script: string): Set<string> {
     const secrets = JSON.parse(wrangler(['secret', 'list', '--name', script])) as { name: string }[];
     return new Set(secrets.map(({ name }) => name));
   } catch (error) {
-    if (/not found/.test((error as Error).message)) return new Set();
+    if (NO_SUCH_WORKER.test((error as Error).message)) return new Set();
     throw error;
   }
 }

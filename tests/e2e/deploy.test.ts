@@ -85,7 +85,7 @@ function deploy(k6: FakeK6, ...args: string[]) {
 }
 
 /** k6 whose request is in the ledger, where the audit looks for it. */
-function k6Ending(code: 0 | 99): FakeK6 {
+function k6Ending(code: 0 | 1): FakeK6 {
   const id = uuidv7();
   const ledger = cloudflare.databases.get(API)?.sqlite;
   if (ledger) {
@@ -130,27 +130,54 @@ describe('npm run deploy', { timeout: 180_000 }, () => {
     expect(cloudflare.queues.get('openai-api-usage-production')?.consumers).toHaveLength(1);
   });
 
-  it('rolls both back when the smoke fails, the API worker first', async () => {
+  it('ends what is under way on Ctrl-C, and rolls both back, the API worker first', async () => {
     const before = deployed();
-    const { code, stderr } = await deploy(k6Ending(99), '--gradual', '10');
+    const k6 = k6Ending(0);
+    cloudflare.onCall = (call) => {
+      if (call !== `POST /workers/scripts/${API}/deployments`) return;
+      cloudflare.onCall = null;
+      project.interrupt();
+    };
+    const { code, stderr } = await deploy(k6, '--gradual', '10');
     expect(code).toBe(1);
     expect(stderr).toContain(
-      `The smoke failed.\n${API} is back at version ${before.api}.\n${CONSUMER} is back at version ${before.consumer}.\n`,
+      `It was interrupted.\n${API} is back at version ${before.api}.\n${CONSUMER} is back at version ${before.consumer}.\n`,
     );
     expect(changes().slice(-2)).toEqual([`POST ${API}/deployments`, `POST ${CONSUMER}/deployments`]);
     expect(history(API)).toEqual([`${before.api}@100`, `${newest(API)}@10 ${before.api}@90`, `${before.api}@100`]);
     expect(history(CONSUMER)[0]).toBe(`${before.consumer}@100`);
+    expect(k6.runs()).toEqual([]);
   });
 
-  it('deploys to all at once what brings a Durable Object migration', async () => {
-    deployed('v1');
-    const k6 = k6Ending(0);
+  it('deploys a Durable Object migration to all at once, and rolls back what can be when the smoke fails', async () => {
+    const before = deployed('v1');
+    const k6 = k6Ending(1);
+    // Cloudflare rolls nothing back behind a migration.
+    cloudflare.fail = new RegExp(`^POST /workers/scripts/${API}/deployments$`);
     const { code, stdout, stderr } = await deploy(k6, '--gradual', '10');
-    expect(code, stdout + stderr).toBe(0);
+    expect(code).toBe(1);
     expect(stdout).toContain(`${API}: not gradually`);
-    expect(changes()).toEqual([`POST ${CONSUMER}/versions`, `POST ${CONSUMER}/deployments`, `PUT ${API}`]);
     expect(k6.runs()).toEqual([{ url: system.url, override: '' }]);
+    expect(stderr).toContain(`The smoke failed.\n${API} could not be rolled back: `);
+    expect(stderr).toContain(`Not now [code: 10000]\n${CONSUMER} is back at version ${before.consumer}.\n`);
+    expect(changes()).toEqual([
+      ...[`POST ${CONSUMER}/versions`, `POST ${CONSUMER}/deployments`, `PUT ${API}`],
+      ...[`POST ${API}/deployments`, `POST ${CONSUMER}/deployments`],
+    ]);
     expect(cloudflare.scripts.get(API)?.migration_tag).toBe('v2');
+  });
+
+  it('makes a first deploy to all at once, behind which there is nothing to go back to', async () => {
+    deployed();
+    cloudflare.scripts.clear();
+    cloudflare.fail = new RegExp(`^PUT /workers/scripts/${API}$`);
+    const { code, stdout, stderr } = await deploy(k6Ending(0), '--gradual', '10');
+    expect(code).toBe(1);
+    expect(stdout).toContain(`${API}: not gradually`);
+    expect(changes()).toEqual([`PUT ${CONSUMER}`, `PUT ${API}`]);
+    expect(stderr).toContain(
+      `Not now [code: 10000]\n${API} was not there before: there is nothing to go back to.\n${CONSUMER} was not there before`,
+    );
   });
 
   it('rolls the consumer back when the API worker cannot be deployed, and runs no smoke', async () => {

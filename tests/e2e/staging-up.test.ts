@@ -29,79 +29,69 @@ afterEach(() => {
 /** `npm run staging:up -- …` in a copy of the project, by the real wrangler, against a stand-in for Cloudflare. */
 const stagingUp = (...args: string[]) => project.run('staging-up', args);
 
-/** A wrangler file with the ids that the account gave. */
-function withIds(file: string): string {
-  return readFileSync(file, 'utf8')
+const FILES = ['wrangler.api.toml', 'wrangler.consumer.toml'];
+
+/** Appends a bucket to the environment staging of both wrangler files. */
+function bindBucket(bucket: string): void {
+  const binding = `binding = "LEDGER_ARCHIVE"\nbucket_name = "${bucket}"\n`;
+  for (const file of FILES) appendFileSync(join(project.dir, file), `\n[[env.staging.r2_buckets]]\n${binding}`);
+}
+
+function replace(file: string, text: string, by: string): void {
+  writeFileSync(join(project.dir, file), project.read(file).replace(text, by));
+}
+
+/** The text of a wrangler file with the ids that the account gave. */
+function withIds(text: string): string {
+  return text
     .replace('REPLACE_WITH_STAGING_D1_ID', cloudflare.databases.get('openai-api-staging')?.uuid ?? '')
     .replace('REPLACE_WITH_STAGING_KV_ID', cloudflare.namespaces.get('openai-api-cache-staging') ?? '');
 }
 
 describe('npm run staging:up', { timeout: 120_000 }, () => {
-  it('creates all that is missing, writes down the ids and nothing else, and the second time does nothing', async () => {
-    const first = await stagingUp('--yes');
-    expect(first.code, first.stderr).toBe(0);
-    expect([...cloudflare.databases.keys()]).toEqual(['openai-api-staging']);
-    expect([...cloudflare.namespaces.keys()]).toEqual(['openai-api-cache-staging']);
-    expect([...cloudflare.queues.keys()]).toEqual(QUEUES);
-    expect(cloudflare.buckets.size).toBe(0);
-    for (const file of ['wrangler.api.toml', 'wrangler.consumer.toml']) expect(project.read(file)).toBe(withIds(file));
-    const tiers = cloudflare.databases
-      .get('openai-api-staging')
-      ?.sqlite.prepare('SELECT subject FROM rate_limits')
-      .all();
-    expect(tiers).toHaveLength(4);
-    expect(first.stdout).toContain('npx wrangler secret put OPENROUTER_API_KEY --env staging -c wrangler.api.toml');
-    expect(first.stdout).toContain('wrangler.api.toml: ALLOWED_ORIGINS = "REPLACE_WITH_YOUR_ORIGINS"');
-    expect(first.stdout).toContain('npm run deploy:staging');
-
-    cloudflare.calls.length = 0;
-    const second = await stagingUp();
-    expect(second.code, second.stderr).toBe(0);
-    expect(second.stdout).toMatch(/^staging has all its resources\n/);
-    expect(writes(cloudflare.calls)).toEqual([]);
-    for (const file of ['wrangler.api.toml', 'wrangler.consumer.toml']) expect(project.read(file)).toBe(withIds(file));
-  });
-
-  it('finishes what a run began that failed half-way', async () => {
+  it('creates what is missing, goes on where a run failed half-way, and then does nothing more', async () => {
+    bindBucket('ledger-staging');
+    const texts = FILES.map(project.read);
+    for (const queue of QUEUES.slice(2)) cloudflare.queues.set(queue, { queue_id: queue, consumers: [] });
     cloudflare.fail = /^POST \/queues$/;
     const failed = await stagingUp('--yes');
     expect(failed.code).toBe(1);
     expect(failed.stderr).toMatch(/^A request to the Cloudflare API .+ failed\. Not now \[code: 10000\]\n$/m);
     expect(failed.stderr).not.toMatch(/^ +at /m);
     expect(cloudflare.databases.size).toBe(1);
-    expect(cloudflare.queues.size).toBe(0);
+    expect(cloudflare.queues.size).toBe(4);
 
+    // As after a run that was killed before it could write down an id.
+    const id = cloudflare.databases.get('openai-api-staging')?.uuid ?? '';
+    for (const file of FILES) replace(file, id, 'REPLACE_WITH_STAGING_D1_ID');
     cloudflare.fail = null;
     cloudflare.calls.length = 0;
     const next = await stagingUp('--yes');
     expect(next.code, next.stderr).toBe(0);
-    expect([...cloudflare.queues.keys()]).toEqual(QUEUES);
+    expect(next.stdout).toContain('# only its id in the wrangler files: openai-api-staging');
     expect(cloudflare.calls).not.toContain('POST /d1/database');
-    for (const file of ['wrangler.api.toml', 'wrangler.consumer.toml']) expect(project.read(file)).toBe(withIds(file));
-  });
-
-  it('takes what is there by its name, and creates a bucket that the wrangler files bind', async () => {
-    for (const file of ['wrangler.api.toml', 'wrangler.consumer.toml']) {
-      const bucket = 'binding = "LEDGER_ARCHIVE"\nbucket_name = "ledger-staging"\n';
-      appendFileSync(join(project.dir, file), `\n[[env.staging.r2_buckets]]\n${bucket}`);
-    }
-    cloudflare.namespaces.set('openai-api-cache-staging', 'f'.repeat(32));
-    for (const queue of QUEUES.slice(1)) cloudflare.queues.set(queue, { queue_id: queue, consumers: [] });
-    const { code, stdout, stderr } = await stagingUp('--yes');
-    expect(code, stderr).toBe(0);
+    expect(cloudflare.calls.filter((call) => call === 'POST /queues')).toHaveLength(2);
+    expect([...cloudflare.databases.keys()]).toEqual(['openai-api-staging']);
+    expect([...cloudflare.namespaces.keys()]).toEqual(['openai-api-cache-staging']);
+    expect([...cloudflare.queues.keys()].toSorted()).toEqual(QUEUES.toSorted());
     expect([...cloudflare.buckets]).toEqual(['ledger-staging']);
-    expect(cloudflare.calls.filter((call) => call === 'POST /queues')).toHaveLength(1);
-    expect(cloudflare.calls).not.toContain('POST /storage/kv/namespaces');
-    expect(project.read('wrangler.api.toml')).toContain(`id = "${'f'.repeat(32)}"`);
-    expect(stdout).toContain('# only its id in the wrangler files: openai-api-cache-staging');
+    expect(FILES.map(project.read)).toEqual(texts.map(withIds));
+    const database = cloudflare.databases.get('openai-api-staging')?.sqlite;
+    expect(database?.prepare('SELECT subject FROM rate_limits').all()).toHaveLength(4);
+    expect(next.stdout).toContain('npx wrangler secret put OPENROUTER_API_KEY --env staging -c wrangler.api.toml');
+    expect(next.stdout).toContain('wrangler.api.toml: ALLOWED_ORIGINS = "REPLACE_WITH_YOUR_ORIGINS"');
+    expect(next.stdout).toContain('npm run deploy:staging');
+
+    cloudflare.calls.length = 0;
+    const last = await project.run('staging-up', [], { FORCE_COLOR: '1' });
+    expect(last.code, last.stderr).toBe(0);
+    expect(last.stdout).toMatch(/^staging has all its resources\n/);
+    expect(writes(cloudflare.calls)).toEqual([]);
+    expect(FILES.map(project.read)).toEqual(texts.map(withIds));
   });
 
   it('stops at an id in the wrangler files that the account does not have', async () => {
-    const file = join(project.dir, 'wrangler.api.toml');
-    writeFileSync(
-      file,
-      project.read('wrangler.api.toml').replace('REPLACE_WITH_STAGING_D1_ID', 'd1-of-another-account'),
-    );
+    replace('wrangler.api.toml', 'REPLACE_WITH_STAGING_D1_ID', 'd1-of-another-account');
     const { code, stderr } = await stagingUp('--yes');
     expect(code).toBe(1);
     expect(stderr).toContain('bind openai-api-staging as d1-of-another-account, which this account does not have.');

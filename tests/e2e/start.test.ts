@@ -102,6 +102,19 @@ describe('npm start', () => {
     expect(second.output().trim()).toBe(`Port ${port} is in use: choose another, as in PORT=8790 npm start.`);
   });
 
+  it('says why when the workers do not start', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'openai-api-'));
+    const config = join(folder, 'wrangler.api.toml');
+    await writeFile(config, (await readFile('wrangler.api.toml', 'utf8')).replace('index.ts', 'nowhere.ts'));
+    const failing = start({ PORT: String(await freePort()), STATE_DIR: folder, WRANGLER_CONFIGS: config });
+    const [code] = await once(failing.child, 'exit');
+    expect(code).toBe(1);
+    expect(failing.output()).toMatch(
+      /\nThe development server ended before it was ready\. .+api-worker\/nowhere\.ts.* was not found.*\n$/,
+    );
+    await rm(folder, { recursive: true });
+  });
+
   it('says in one line what is wrong with the schema', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'openai-api-'));
     const bad = join(folder, 'schema.sql');

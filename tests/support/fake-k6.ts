@@ -18,9 +18,9 @@ export interface FakeK6 {
  * Writes a program of k6's name, which asks nothing, and says that one request was made and answered with 200.
  *
  * @param requestId of that request.
- * @param code by which k6 ends: 0 if all thresholds held, 99 if some were crossed.
+ * @param code by which k6 ends: 0 if all thresholds held, 99 if some were crossed, 1 if it could not run.
  */
-export function fakeK6(dir: string, requestId: string, code: 0 | 99): FakeK6 {
+export function fakeK6(dir: string, requestId: string, code: 0 | 1 | 99): FakeK6 {
   const bin = join(dir, 'bin');
   const log = join(dir, 'k6.log');
   mkdirSync(bin);

@@ -42,14 +42,16 @@ export interface FakeCloudflare extends Storage {
   calls: string[];
   /** From now on, calls that match are refused; null: none. */
   fail: RegExp | null;
+  /** Is told of each call when it comes. */
+  onCall: ((call: string) => void) | null;
   /** What wrangler needs in its environment to take it for Cloudflare. */
   env: Record<string, string>;
   close(): void;
 }
 
-/** Calls that change something. D1 is queried by POST, too, and told what to import. */
+/** Calls that change something. D1 and metrics are queried by POST, too. */
 export function writes(calls: readonly string[]): string[] {
-  return calls.filter((call) => !call.startsWith('GET ') && !/^POST \/d1\/database\/[^/]+\/query$/.test(call));
+  return calls.filter((call) => !/^(?:GET |POST \/d1\/database\/[^/]+\/query$|POST \/graphql$)/.test(call));
 }
 
 /** Starts an account with nothing in it. */
@@ -70,6 +72,7 @@ export async function fakeCloudflare(): Promise<FakeCloudflare> {
     const called = `${request.method} ${path}`;
     const body = await buffer(request);
     fake.calls.push(called);
+    fake.onCall?.(called);
     if (fake.fail?.test(called)) throw new Refusal(400, 10_000, 'Not now');
     for (const [pattern, route] of routes) {
       const [match, ...params] = pattern.exec(called) ?? [];
@@ -87,6 +90,7 @@ export async function fakeCloudflare(): Promise<FakeCloudflare> {
     scripts,
     calls: [],
     fail: null,
+    onCall: null,
     env: {},
     close: () => server.close().closeAllConnections(),
   };

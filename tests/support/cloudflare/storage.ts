@@ -112,7 +112,12 @@ function queueRoutes({ queues }: Storage): Routes {
 
 function bucketRoutes({ buckets }: Storage): Routes {
   return {
-    'GET /r2/buckets': () => ({ buckets: [...buckets].map((name) => ({ name, creation_date: '2026-11-02' })) }),
+    'GET /r2/buckets/([^/]+)': ({ params: [name = ''] }) => {
+      if (!buckets.has(name)) throw new Refusal(404, 10_006, 'The specified bucket does not exist.');
+      return { name, creation_date: '2026-11-02' };
+    },
+    // How much is in it, which nobody counts here.
+    'POST /graphql': () => ({}),
     'POST /r2/buckets': ({ body }) => {
       const { name } = JSON.parse(body.toString()) as { name: string };
       if (buckets.has(name)) throw new Refusal(409, 10_004, 'The bucket you tried to create already exists');
@@ -122,9 +127,9 @@ function bucketRoutes({ buckets }: Storage): Routes {
   };
 }
 
-/** A page of a list, as `page` and `per_page` of the query ask for. */
+/** A page of a list, as `page` and `per_page` of the query ask for; a short one, where nothing is said of its length. */
 function page<Entry>(entries: Entry[], query: URLSearchParams): Entry[] {
-  const size = Number(query.get('per_page') ?? 100);
+  const size = Number(query.get('per_page') ?? 5);
   const from = (Number(query.get('page') ?? 1) - 1) * size;
   return entries.slice(from, from + size);
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,6 +19,8 @@ export interface Workspace {
   read(file: string): string;
   /** Runs `scripts/NAME.ts` there to its end. */
   run(name: string, args: readonly string[], env?: Record<string, string>): Promise<Ran>;
+  /** What Ctrl-C does to what runs there: SIGINT, to all of its process group. */
+  interrupt(): void;
   remove(): void;
 }
 
@@ -31,6 +33,7 @@ export function workspace(env: Record<string, string>): Workspace {
   // Nobody's own account is signed in there.
   const home = join(dir, 'home');
   const outer = { ...process.env, NO_COLOR: '1', HOME: home, XDG_CONFIG_HOME: home, ...env };
+  let running: ChildProcess | undefined;
   return {
     dir,
     read: (file) => readFileSync(join(dir, file), 'utf8'),
@@ -39,12 +42,17 @@ export function workspace(env: Record<string, string>): Workspace {
         cwd: dir,
         env: { ...outer, ...more },
         stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
       });
+      running = child;
       let [stdout, stderr] = ['', ''];
       child.stdout.on('data', (chunk) => (stdout += chunk));
       child.stderr.on('data', (chunk) => (stderr += chunk));
       const [code] = (await once(child, 'close')) as [number | null];
       return { code, stdout, stderr, last: stdout.trimEnd().split('\n').at(-1) ?? '' };
+    },
+    interrupt() {
+      if (running?.pid) process.kill(-running.pid, 'SIGINT');
     },
     remove: () => rmSync(dir, { recursive: true, force: true }),
   };
