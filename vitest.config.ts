@@ -22,6 +22,8 @@ function workerd(name: string, include: string[], configPath: string, globalSetu
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
+    // End-to-end tests mostly wait for processes of their own.
+    maxWorkers: '100%',
     projects: [
       workerd('unit', ['tests/unit/**/*.test.ts'], './wrangler.api.toml'),
       workerd('integration:api', ['tests/integration/api/**/*.test.ts'], './wrangler.api.toml', [

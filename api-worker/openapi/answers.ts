@@ -297,7 +297,9 @@ export const Upstream = z.object({
   circuits: z
     .array(z.object({ model: text, open_until: z.iso.datetime() }))
     .meta({ description: 'Models that are passed over for the moment, as far as is known here.' }),
-  latest_comparison: comparison.nullable().meta({ description: 'Null before the first, and while the database is away.' }),
+  latest_comparison: comparison
+    .nullable()
+    .meta({ description: 'Null before the first, and while the database is away.' }),
 });
 
 const letter = z.object({
