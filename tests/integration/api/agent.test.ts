@@ -1,7 +1,16 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
 import type { UsageEvent } from '../../../shared/usage-event.ts';
-import { applySchema, createKey, env, errorOf, post } from './support.ts';
+import {
+  applySchema,
+  createKey,
+  errorOf,
+  lastBody,
+  post,
+  simulator,
+  type UpstreamCall,
+  upstreamCalls,
+} from './support.ts';
 
 let key: string;
 beforeAll(async () => {
@@ -17,40 +26,23 @@ const OWN = {
   function: { name: 'lookup', parameters: { properties: { city: { type: 'string' } } } },
 };
 
-const simulator = env.UPSTREAM_BASE_URL.replace('/api/v1', '');
 const events: UsageEvent[] = [];
 const USAGE_QUEUE = { send: async (event: UsageEvent) => void events.push(event) } as unknown as Queue;
-/** How the upstream tells this file's requests from others' that come at the same time. */
-const MARKED = {
+const VARS = {
   USAGE_QUEUE,
-  ATTRIBUTION_TITLE: 'agent.test',
   WEATHER_GEOCODING_URL: simulator,
   WEATHER_FORECAST_URL: simulator,
 };
 const chat = (body: object, changed: Partial<Env> = {}) =>
-  post('/v1/chat/completions', key, { ...ASK, tools: [CALCULATOR], sim: SUM, ...body }, {}, { ...MARKED, ...changed });
+  post('/v1/chat/completions', key, { ...ASK, tools: [CALCULATOR], sim: SUM, ...body }, {}, { ...VARS, ...changed });
 
-interface Entry {
-  cost_nano_usd: number;
-  prompt_tokens: number;
-  completion_tokens: number;
-  received_headers: Record<string, string>;
-}
-const entries = async () => {
-  const { requests } = (await (await fetch(`${simulator}/sim/ledger`)).json()) as { requests: Entry[] };
-  return requests.filter(({ received_headers }) => received_headers['x-title'] === MARKED.ATTRIBUTION_TITLE);
-};
-const lastBody = async () =>
-  (await (await fetch(`${simulator}/sim/requests/last?title=${MARKED.ATTRIBUTION_TITLE}`)).json()) as Record<
-    string,
-    unknown
-  >;
+const lastRequest = async () => JSON.parse(await lastBody()) as Record<string, unknown>;
 
 /** What the upstream was asked and charged while something was done. */
-async function meanwhile<T>(work: () => Promise<T>): Promise<{ result: T; calls: Entry[]; cost: number }> {
-  const before = (await entries()).length;
+async function meanwhile<T>(work: () => Promise<T>): Promise<{ result: T; calls: UpstreamCall[]; cost: number }> {
+  const before = (await upstreamCalls()).length;
   const result = await work();
-  const calls = (await entries()).slice(before);
+  const calls = (await upstreamCalls()).slice(before);
   return { result, calls, cost: calls.reduce((sum, { cost_nano_usd }) => sum + cost_nano_usd, 0) };
 }
 
@@ -132,7 +124,7 @@ describe('tools of the gateway', () => {
       { role: 'user', content: [{ type: 'text', text: 'weather?', cache_control: { type: 'ephemeral' } }] },
     ];
     await chat({ messages, tools: [OWN, CALCULATOR], top_k: 3, provider: { order: ['a'] }, tool_choice: 'none' });
-    const body = await lastBody();
+    const body = await lastRequest();
     expect(body).toMatchObject({ messages, top_k: 3, provider: { order: ['a'] }, tool_choice: 'none' });
     expect(body.tools).toMatchObject([
       OWN,
@@ -143,7 +135,7 @@ describe('tools of the gateway', () => {
   it('send back the reasoning behind a call, which some models want', async () => {
     for (const stream of [false, true]) {
       await chat({ stream, reasoning: { effort: 'low' } });
-      const { messages } = (await lastBody()) as { messages: Record<string, unknown>[] };
+      const { messages } = (await lastRequest()) as { messages: Record<string, unknown>[] };
       expect(messages[1]).toMatchObject({ role: 'assistant', tool_calls: [{ function: { name: 'calculator' } }] });
     }
   });
@@ -176,10 +168,10 @@ describe('tools of the gateway', () => {
     const choice = chat({ tool_choice, tools: [CALCULATOR, OWN] }, { AGENT_MAX_STEPS: '1' });
     const { finish_reason } = messageOf(await choice);
     expect(finish_reason).toBe(calls ? 'tool_calls' : 'length');
-    expect((await lastBody()).tool_choice).toEqual(first);
+    expect((await lastRequest()).tool_choice).toEqual(first);
     if (calls) return;
     expect(messageOf(await chat({ tool_choice, tools: [CALCULATOR, OWN] })).finish_reason).toBe('stop');
-    expect((await lastBody()).tool_choice).toBe('auto');
+    expect((await lastRequest()).tool_choice).toBe('auto');
   });
 
   it('tell the model what went wrong with them, and the turn goes on', async () => {
@@ -233,7 +225,7 @@ describe('a turn is bounded', () => {
   it('in its steps: in the last one the model is told to come to an end', async () => {
     const { result, calls } = await meanwhile(() => chat({ model: 'sim/tool-loop' }, { AGENT_MAX_STEPS: '3' }));
     expect(calls).toHaveLength(3);
-    expect((await lastBody()).tool_choice).toBe('none');
+    expect((await lastRequest()).tool_choice).toBe('none');
     expect(messageOf(result).finish_reason).toBe('stop');
   });
 
@@ -253,7 +245,7 @@ describe('a turn is bounded', () => {
     // Room for one step of 10 tokens, not for what the second one has to read as well.
     const poor = await createKey('poor-agent', { limits: { budget_month_nano_usd: 370_000 } });
     const body = { ...ASK, max_tokens: 10, tools: [CALCULATOR], sim: SUM };
-    const { result, calls } = await meanwhile(() => post('/v1/chat/completions', poor, body, {}, MARKED));
+    const { result, calls } = await meanwhile(() => post('/v1/chat/completions', poor, body, {}, VARS));
     expect(calls).toHaveLength(1);
     expect([result.status, errorOf(result).code]).toEqual([429, 'insufficient_quota']);
   });

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { applySchema, call, chat, createKey, env, errorOf, HELLO } from './support.ts';
+import { applySchema, call, chat, createKey, errorOf, HELLO, lastBody, upstreamCalls } from './support.ts';
 
 const MINI = 'openai/gpt-5-mini';
 const OTHER = 'openai/gpt-4o-mini';
@@ -20,21 +20,15 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const origin = env.UPSTREAM_BASE_URL.replace('/api/v1', '');
-const lastBody = async () => JSON.parse(await (await fetch(`${origin}/sim/requests/last`)).text());
-const calls = async () => {
-  const { requests } = (await (await fetch(`${origin}/sim/ledger`)).json()) as {
-    requests: { requested_model: string }[];
-  };
-  return requests.map(({ requested_model }) => requested_model);
-};
+const lastRequest = async () => JSON.parse(await lastBody());
+const calls = async () => (await upstreamCalls()).map(({ requested_model }) => requested_model);
 
 describe('a tier', () => {
   it('is answered by its first model that the upstream lists', async () => {
     const { headers, status } = await chat(key, { ...HELLO, model: 'premium' }, TIERS);
     expect(status).toBe(200);
     expect(headers.get('x-gateway-model')).toBe(HAIKU);
-    expect(await lastBody()).toEqual({ ...HELLO, model: HAIKU });
+    expect(await lastRequest()).toEqual({ ...HELLO, model: HAIKU });
   });
 
   it('falls to budget once it is exhausted, with its shorter answers', async () => {
@@ -43,7 +37,7 @@ describe('a tier', () => {
     const { headers } = await chat(key, asked, { ...TIERS, BUDGET_MAX_TOKENS: '300' });
     expect(headers.get('x-gateway-model')).toBe(OTHER);
     expect(headers.get('x-gateway-attempts')).toBe('2');
-    expect(await lastBody()).toEqual({ ...HELLO, model: OTHER, max_tokens: 300, ...faults });
+    expect(await lastRequest()).toEqual({ ...HELLO, model: OTHER, max_tokens: 300, ...faults });
   });
 
   it.each([
@@ -111,7 +105,7 @@ describe('OpenRouter’s models', () => {
     const { headers } = await chat(key, { messages: HELLO.messages, models: [MINI, HAIKU, OTHER], ...faults });
     expect(headers.get('x-gateway-model')).toBe(OTHER);
     expect(headers.get('x-gateway-attempts')).toBe('3');
-    expect(await lastBody()).toEqual({ model: OTHER, messages: HELLO.messages, ...faults });
+    expect(await lastRequest()).toEqual({ model: OTHER, messages: HELLO.messages, ...faults });
   });
 
   it('take precedence over FALLBACK_MODELS', async () => {

@@ -1,7 +1,7 @@
 import { runInDurableObject } from 'cloudflare:test';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
-import { applySchema, chat, createKey, env, HELLO } from './support.ts';
+import { applySchema, chat, createKey, env, HELLO, lastBody } from './support.ts';
 
 let key: string;
 beforeAll(async () => {
@@ -9,7 +9,6 @@ beforeAll(async () => {
   key = await createKey('carol');
 });
 
-const lastBody = async () => (await fetch(`${env.UPSTREAM_BASE_URL.replace('/api/v1', '')}/sim/requests/last`)).text();
 const rows = async (requestId: string | null) =>
   (await env.DB.prepare('SELECT * FROM usage_logs WHERE request_id = ?1').bind(requestId).all()).results;
 

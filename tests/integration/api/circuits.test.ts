@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
-import { applySchema, chat, createKey, env, errorOf, HELLO } from './support.ts';
+import { applySchema, chat, createKey, env, errorOf, HELLO, upstreamCalls } from './support.ts';
 
 const OTHER = 'openai/gpt-4o-mini';
 
@@ -11,13 +11,8 @@ beforeAll(async () => {
   vi.spyOn(console, 'error').mockImplementation(() => undefined);
 });
 
-const origin = env.UPSTREAM_BASE_URL.replace('/api/v1', '');
-const callsOf = async (model: string) => {
-  const { requests } = (await (await fetch(`${origin}/sim/ledger`)).json()) as {
-    requests: { requested_model: string }[];
-  };
-  return requests.filter(({ requested_model }) => requested_model === model).length;
-};
+const callsOf = async (model: string) =>
+  (await upstreamCalls()).filter(({ requested_model }) => requested_model === model).length;
 const openElsewhere = (model: string, forMs: number) =>
   env.CACHE.put(`circuit:${model}`, JSON.stringify({ openUntil: Date.now() + forMs }), { expirationTtl: 60 });
 

@@ -8,13 +8,42 @@ import type { Limits } from '../../../api-worker/limits/limits.ts';
 import { sha256Hex } from '../../../shared/ids.ts';
 import { statementsOf } from '../../support/schema.ts';
 
+/** How the upstream tells this file's requests from those of files that run beside it. */
+const TITLE = crypto.randomUUID();
+
 /** The worker's own bindings, in front of the simulated upstream. */
 export const env = {
   ...(bindings as unknown as Env & { SCHEMA: string }),
   UPSTREAM_BASE_URL: inject('upstreamUrl'),
   OPENROUTER_API_KEY: 'sk-or-v1-of-the-tests',
+  ATTRIBUTION_TITLE: TITLE,
   ALLOWED_ORIGINS: 'https://chat.example, https://other.example',
 };
+
+/** Where the simulated upstream tells of itself. */
+export const simulator = env.UPSTREAM_BASE_URL.replace('/api/v1', '');
+
+/** The body of this file's last call of the upstream, as it came there. */
+export async function lastBody(): Promise<string> {
+  return (await fetch(`${simulator}/sim/requests/last?title=${TITLE}`)).text();
+}
+
+/** An entry of the simulated upstream's ledger. */
+export interface UpstreamCall {
+  requested_model: string;
+  cost_nano_usd: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  reasoning_tokens: number;
+  billed: boolean;
+  received_headers: Record<string, string>;
+}
+
+/** This file's calls of the upstream, in their order. */
+export async function upstreamCalls(): Promise<UpstreamCall[]> {
+  const { requests } = (await (await fetch(`${simulator}/sim/ledger`)).json()) as { requests: UpstreamCall[] };
+  return requests.filter(({ received_headers }) => received_headers['x-title'] === TITLE);
+}
 
 const MODEL = 'openai/gpt-5-mini';
 export const HELLO = { model: MODEL, messages: [{ role: 'user', content: 'Hello' }] };

@@ -1,30 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Env } from '../../../api-worker/env.ts';
 import type { UsageEvent } from '../../../shared/usage-event.ts';
-import { applySchema, createKey, env, errorOf, post } from './support.ts';
+import { applySchema, createKey, errorOf, lastBody, post, upstreamCalls } from './support.ts';
 
 /** POST /v1/completions, /v1/responses and /v1/embeddings: what is theirs alone. */
-const simulator = env.UPSTREAM_BASE_URL.replace('/api/v1', '');
 const events: UsageEvent[] = [];
-const MARKED = {
+const VARS = {
   USAGE_QUEUE: { send: async (event: UsageEvent) => void events.push(event) } as unknown as Queue,
-  ATTRIBUTION_TITLE: 'surface.test',
 };
 const usageOf = (headers: Headers) => events.find(({ request_id }) => request_id === headers.get('x-request-id'));
-const lastBody = async () => (await fetch(`${simulator}/sim/requests/last?title=surface.test`)).text();
-
-interface Entry {
-  cost_nano_usd: number;
-  prompt_tokens: number;
-  completion_tokens: number;
-  reasoning_tokens: number;
-  billed: boolean;
-  received_headers: Record<string, string>;
-}
-async function calls(): Promise<Entry[]> {
-  const { requests } = (await (await fetch(`${simulator}/sim/ledger`)).json()) as { requests: Entry[] };
-  return requests.filter(({ received_headers }) => received_headers['x-title'] === MARKED.ATTRIBUTION_TITLE);
-}
 
 let key: string;
 beforeAll(async () => {
@@ -32,7 +16,7 @@ beforeAll(async () => {
   key = await createKey('surface');
 });
 const ask = (path: string, body: object, changed: Partial<Env> = {}, as = key) =>
-  post(path, as, { model: 'openai/gpt-4o-mini', ...body }, {}, { ...MARKED, ...changed });
+  post(path, as, { model: 'openai/gpt-4o-mini', ...body }, {}, { ...VARS, ...changed });
 
 function eventsOf({ text }: { text: string }): Record<string, unknown>[] {
   const data = text.split('\n').filter((line) => line.startsWith('data: {'));
@@ -65,9 +49,9 @@ describe('POST /v1/completions', () => {
   });
 
   it('makes a choice for each prompt and each of n, all billed', async () => {
-    const before = (await calls()).length;
+    const before = (await upstreamCalls()).length;
     const answer = await complete({ prompt: ['one', 'two'], n: 2, echo: true });
-    const made = (await calls()).slice(before);
+    const made = (await upstreamCalls()).slice(before);
     expect(choicesOf(answer).map(({ index, text }) => [index, text.slice(0, 3)])).toEqual([
       [0, 'one'],
       [1, 'one'],
@@ -155,9 +139,9 @@ describe('POST /v1/responses', () => {
 
   it('is relayed as it came and metered by its own usage', async () => {
     const body = '{"model":"openai/gpt-4o-mini",  "input":"é","unknown":{"x":1.0},"seed":12345678901234567890}';
-    const answer = await post('/v1/responses', key, body, {}, MARKED);
+    const answer = await post('/v1/responses', key, body, {}, VARS);
     expect(await lastBody()).toBe(body);
-    const entry = (await calls()).at(-1);
+    const entry = (await upstreamCalls()).at(-1);
     expect(usageOf(answer.headers)).toMatchObject({
       endpoint: '/v1/responses',
       status: 200,
@@ -180,7 +164,7 @@ describe('POST /v1/responses', () => {
     const types = eventsOf(answer).map(({ type }) => type);
     expect(types[0]).toBe('response.created');
     expect(types.at(-1)).toBe(finish_reason === 'length' ? 'response.incomplete' : 'response.completed');
-    const entry = (await calls()).at(-1);
+    const entry = (await upstreamCalls()).at(-1);
     expect(usageOf(answer.headers)).toMatchObject({
       status: 200,
       finish_reason,
@@ -249,7 +233,7 @@ describe('POST /v1/embeddings', () => {
   ])('takes %s and is metered by its own usage', async (_, input, vectors) => {
     const answer = await embed({ input });
     expect(JSON.parse(answer.text).data).toHaveLength(vectors);
-    const entry = (await calls()).at(-1);
+    const entry = (await upstreamCalls()).at(-1);
     expect(usageOf(answer.headers)).toMatchObject({
       endpoint: '/v1/embeddings',
       usage_source: 'provider',
@@ -263,7 +247,7 @@ describe('POST /v1/embeddings', () => {
     const answer = await embed({ input: Array(400).fill('x'), dimensions: 3_000, provider: { order: ['a'] } });
     expect(answer.text.length).toBeGreaterThan(5_000_000);
     expect(JSON.parse(await lastBody())).toMatchObject({ dimensions: 3_000, provider: { order: ['a'] } });
-    const { cost_nano_usd } = (await calls()).at(-1) ?? {};
+    const { cost_nano_usd } = (await upstreamCalls()).at(-1) ?? {};
     expect(usageOf(answer.headers)).toMatchObject({ usage_source: 'provider', cost_nano_usd });
   });
 

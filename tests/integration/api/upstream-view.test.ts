@@ -62,7 +62,11 @@ describe('GET /admin/upstream', () => {
 
   it('tells the rest while the database is away', async () => {
     await view();
-    const DB = { prepare: () => Promise.reject(new Error('D1_ERROR: overloaded')) };
+    const DB = {
+      prepare: () => {
+        throw new Error('D1_ERROR: overloaded');
+      },
+    };
     expect(await view({ DB })).toMatchObject({ status: 'ok', models: 11, latest_comparison: null });
   });
 
