@@ -15,7 +15,8 @@ await buildAssets();
 function workerd(name: string, include: string[], configPath: string, globalSetup: string[] = []) {
   return {
     plugins: [cloudflareTest({ wrangler: { configPath }, miniflare: { bindings: { SCHEMA } } })],
-    test: { name, include, globalSetup },
+    // One file at a time where they share a simulated upstream: some wait for it by the clock.
+    test: { name, include, globalSetup, fileParallelism: globalSetup.length === 0, testTimeout: 20_000 },
   };
 }
 

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { secondsTime } from '../format.ts';
+import { Head } from '../parts/head.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
 import { hashOf } from '../route.ts';
 import { useSession } from '../session.ts';
@@ -30,18 +31,15 @@ export function AccountPage({ id }: { id: string }) {
   const log = usePages<AuditEntry>('/admin/audit-log', { target });
   return (
     <>
-      <div class="head">
-        <h1>{id}</h1>
-        <div class="controls">
-          {me.permissions.includes('read') && (
-            <>
-              <a href={hashOf('', null, { account: id })}>Usage</a>
-              <a href={hashOf('requests', null, { account: id })}>Requests</a>
-            </>
-          )}
-          <a href={hashOf('accounts')}>All accounts</a>
-        </div>
-      </div>
+      <Head title={id}>
+        {me.permissions.includes('read') && (
+          <>
+            <a href={hashOf('', null, { account: id })}>Usage</a>
+            <a href={hashOf('requests', null, { account: id })}>Requests</a>
+          </>
+        )}
+        <a href={hashOf('accounts')}>All accounts</a>
+      </Head>
       <Problem error={shown.error} onRetry={shown.reload} />
       {!shown.data && !shown.error && <Waiting what="the account" />}
       {shown.data && (

@@ -1,6 +1,7 @@
 import { inOrder, wordsOf } from '../alert-words.ts';
 import { count, secondsTime } from '../format.ts';
 import { Facts } from '../parts/facts.tsx';
+import { Head } from '../parts/head.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
 import { useSession } from '../session.ts';
 import type { List } from '../types.ts';
@@ -17,14 +18,7 @@ export function Alerts() {
   const firing = data?.data.filter(({ state }) => state === 'firing').length ?? 0;
   return (
     <>
-      <div class="head">
-        <h1>Alerts</h1>
-        <div class="controls">
-          <button type="button" onClick={reload}>
-            Refresh
-          </button>
-        </div>
-      </div>
+      <Head title="Alerts" onRefresh={reload} />
       <Problem error={error} onRetry={reload} />
       {!data && !error && <Waiting what="alerts" />}
       {data && (

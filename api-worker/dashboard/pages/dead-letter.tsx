@@ -1,5 +1,6 @@
 import { count, secondsTime } from '../format.ts';
 import { Facts } from '../parts/facts.tsx';
+import { Head } from '../parts/head.tsx';
 import { Lines } from '../parts/lines.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
 import { hashOf } from '../route.ts';
@@ -18,12 +19,9 @@ export function DeadLetterPage({ id }: { id: string }) {
   );
   return (
     <>
-      <div class="head">
-        <h1>Dead letter</h1>
-        <div class="controls">
-          <a href={hashOf('dead-letters')}>All dead letters</a>
-        </div>
-      </div>
+      <Head title="Dead letter">
+        <a href={hashOf('dead-letters')}>All dead letters</a>
+      </Head>
       <Problem error={error} onRetry={reload} />
       {!data && !error && <Waiting what="the letter" />}
       {data && (

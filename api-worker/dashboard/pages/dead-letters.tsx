@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { LetterSelection } from '../dead-letter-changes.ts';
 import { count, secondsTime } from '../format.ts';
 import { Choice } from '../parts/choice.tsx';
+import { Head } from '../parts/head.tsx';
 import { Lines } from '../parts/lines.tsx';
 import { More } from '../parts/more.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
@@ -70,26 +71,20 @@ function LetterList({ route }: { route: Route }) {
       : null;
   return (
     <>
-      <div class="head">
-        <h1>Dead letters</h1>
-        <div class="controls">
-          <Choice<LetterState>
-            label="State"
-            options={STATES}
-            value={state}
-            onChange={(state) => replaceQuery(route, { state: state === 'stuck' ? null : state })}
-          />
-          <Choice<Queue>
-            label="Queue"
-            options={QUEUES}
-            value={chosenQueue}
-            onChange={(queue) => replaceQuery(route, { queue: queue === 'all' ? null : queue })}
-          />
-          <button type="button" onClick={reload}>
-            Refresh
-          </button>
-        </div>
-      </div>
+      <Head title="Dead letters" onRefresh={reload}>
+        <Choice<LetterState>
+          label="State"
+          options={STATES}
+          value={state}
+          onChange={(state) => replaceQuery(route, { state: state === 'stuck' ? null : state })}
+        />
+        <Choice<Queue>
+          label="Queue"
+          options={QUEUES}
+          value={chosenQueue}
+          onChange={(queue) => replaceQuery(route, { queue: queue === 'all' ? null : queue })}
+        />
+      </Head>
       <div class="stack">
         <Problem error={summary.error ?? pages.error} onRetry={reload} />
         {summary.data && <Summary of={summary.data} />}

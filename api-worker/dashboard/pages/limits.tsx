@@ -1,4 +1,5 @@
 import { count, time } from '../format.ts';
+import { Head } from '../parts/head.tsx';
 import { Meter } from '../parts/meter.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
 import { useSession } from '../session.ts';
@@ -12,14 +13,7 @@ export function LimitsPage() {
   const { data, error, loading, reload } = useLoad((signal) => api.get<Usage>('/usage', {}, signal), []);
   return (
     <>
-      <div class="head">
-        <h1>Limits</h1>
-        <div class="controls">
-          <button type="button" onClick={reload}>
-            Refresh
-          </button>
-        </div>
-      </div>
+      <Head title="Limits" onRefresh={reload} />
       <Problem error={error} onRetry={reload} />
       {!data && !error && <Waiting what="limits" />}
       {data && !data.limits && <p class="notice">The account’s limiter cannot be reached at the moment.</p>}

@@ -1,5 +1,6 @@
 import { count, duration, exactUsd, perMillion, several, time, utcTime } from '../format.ts';
 import { Facts } from '../parts/facts.tsx';
+import { Head } from '../parts/head.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
 import { Table } from '../parts/table.tsx';
 import { hashOf } from '../route.ts';
@@ -25,14 +26,11 @@ export function ReceiptPage({ id }: { id: string }) {
   );
   return (
     <>
-      <div class="head">
-        <h1>Receipt</h1>
-        <div class="controls">
-          <a href={hashOf('requests', null, { account: data && data.user_id !== me.user_id ? data.user_id : null })}>
-            All requests
-          </a>
-        </div>
-      </div>
+      <Head title="Receipt">
+        <a href={hashOf('requests', null, { account: data && data.user_id !== me.user_id ? data.user_id : null })}>
+          All requests
+        </a>
+      </Head>
       <Problem error={error} onRetry={reload} />
       {!data && !error && <Waiting what="the receipt" />}
       {data && <Shown receipt={data} />}

@@ -3,6 +3,7 @@ import { count, duration, time, usd } from '../format.ts';
 import { Choice } from '../parts/choice.tsx';
 import { Download } from '../parts/download.tsx';
 import { Filter } from '../parts/filter.tsx';
+import { Head } from '../parts/head.tsx';
 import { More } from '../parts/more.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
 import { EVERYONE, Scope } from '../parts/scope.tsx';
@@ -46,39 +47,36 @@ function RequestList({ route }: { route: Route }) {
   const change = (set: Record<string, string | null>) => replaceQuery(route, set);
   return (
     <>
-      <div class="head">
-        <h1>Requests</h1>
-        <div class="controls">
-          <Scope value={account} onChange={(account) => change({ account })} />
-          <label class="scope">
-            Time
-            <select value={name ?? ''} onChange={({ currentTarget }) => change({ time: currentTarget.value })}>
-              <option value="">any</option>
-              {SPANS.map(([value, shown]) => (
-                <option key={value} value={value}>
-                  {shown}
-                </option>
-              ))}
-            </select>
-          </label>
-          <Filter label="Model" placeholder="any" value={filter.model} onChange={(model) => change({ model })} />
-          <Filter label="Key" placeholder="any" value={filter.key} onChange={(key) => change({ key })} />
-          <Choice<Outcome>
-            label="Outcome"
-            options={OUTCOMES}
-            value={outcome}
-            onChange={(outcome) => change({ outcome: outcome === 'all' ? null : outcome })}
-          />
-          <button type="button" onClick={reload}>
-            Refresh
-          </button>
-          <Download
-            path="/usage/requests"
-            query={{ ...filter, limit: 100 }}
-            name={name ? `requests-${name}.csv` : 'requests.csv'}
-          />
-        </div>
-      </div>
+      <Head title="Requests">
+        <Scope value={account} onChange={(account) => change({ account })} />
+        <label class="scope">
+          Time
+          <select value={name ?? ''} onChange={({ currentTarget }) => change({ time: currentTarget.value })}>
+            <option value="">any</option>
+            {SPANS.map(([value, shown]) => (
+              <option key={value} value={value}>
+                {shown}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Filter label="Model" placeholder="any" value={filter.model} onChange={(model) => change({ model })} />
+        <Filter label="Key" placeholder="any" value={filter.key} onChange={(key) => change({ key })} />
+        <Choice<Outcome>
+          label="Outcome"
+          options={OUTCOMES}
+          value={outcome}
+          onChange={(outcome) => change({ outcome: outcome === 'all' ? null : outcome })}
+        />
+        <button type="button" onClick={reload}>
+          Refresh
+        </button>
+        <Download
+          path="/usage/requests"
+          query={{ ...filter, limit: 100 }}
+          name={name ? `requests-${name}.csv` : 'requests.csv'}
+        />
+      </Head>
       <Problem error={error} onRetry={reload} />
       {rows === null
         ? !error && <Waiting what="requests" />

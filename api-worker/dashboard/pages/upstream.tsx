@@ -1,6 +1,7 @@
 import { getPublic } from '../api.ts';
 import { count, exactUsd, secondsTime, time } from '../format.ts';
 import { Facts } from '../parts/facts.tsx';
+import { Head } from '../parts/head.tsx';
 import { More } from '../parts/more.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
 import { Table } from '../parts/table.tsx';
@@ -22,14 +23,7 @@ export function Upstream() {
   };
   return (
     <>
-      <div class="head">
-        <h1>Upstream</h1>
-        <div class="controls">
-          <button type="button" onClick={reload}>
-            Refresh
-          </button>
-        </div>
-      </div>
+      <Head title="Upstream" onRefresh={reload} />
       <div class="stack">
         <Problem error={health.error} onRetry={health.reload} />
         {health.data && <Components of={health.data} />}

@@ -1,6 +1,7 @@
 import { utcTime } from '../format.ts';
 import { Choice } from '../parts/choice.tsx';
 import { Download } from '../parts/download.tsx';
+import { Head } from '../parts/head.tsx';
 import { Problem, Waiting } from '../parts/notice.tsx';
 import { EVERYONE, Scope } from '../parts/scope.tsx';
 import { type Route, replaceQuery } from '../route.ts';
@@ -48,29 +49,26 @@ export function UsagePage({ route }: { route: Route }) {
   const change = (set: Record<string, string | null>) => replaceQuery(route, set);
   return (
     <>
-      <div class="head">
-        <h1>Usage</h1>
-        <div class="controls">
-          <Scope value={account} onChange={(account) => change({ account })} />
-          <Choice<SpanName> label="Time" options={SPANS} value={time} onChange={(time) => change({ time })} />
-          <Choice<Group | 'total'>
-            label="Plots by"
-            options={[['total', 'Total'], ...groups.map((group) => [group, GROUP_NAMES[group]] as const)]}
-            value={by ?? 'total'}
-            onChange={(by) => change({ by: by === 'total' ? null : by })}
+      <Head title="Usage">
+        <Scope value={account} onChange={(account) => change({ account })} />
+        <Choice<SpanName> label="Time" options={SPANS} value={time} onChange={(time) => change({ time })} />
+        <Choice<Group | 'total'>
+          label="Plots by"
+          options={[['total', 'Total'], ...groups.map((group) => [group, GROUP_NAMES[group]] as const)]}
+          value={by ?? 'total'}
+          onChange={(by) => change({ by: by === 'total' ? null : by })}
+        />
+        <button type="button" onClick={reload}>
+          Refresh
+        </button>
+        {data && (
+          <Download
+            path="/usage"
+            query={{ ...data.asked, group_by: `model,key,${data.span.step}` }}
+            name={`usage-${data.time}.csv`}
           />
-          <button type="button" onClick={reload}>
-            Refresh
-          </button>
-          {data && (
-            <Download
-              path="/usage"
-              query={{ ...data.asked, group_by: `model,key,${data.span.step}` }}
-              name={`usage-${data.time}.csv`}
-            />
-          )}
-        </div>
-      </div>
+        )}
+      </Head>
       <Problem error={error} onRetry={reload} />
       {data ? (
         <div class="stack" aria-busy={loading}>
