@@ -16,7 +16,7 @@ function workerd(name: string, include: string[], configPath: string, globalSetu
   return {
     plugins: [cloudflareTest({ wrangler: { configPath }, miniflare: { bindings: { SCHEMA } } })],
     // One file at a time where they share a simulated upstream: some wait for it by the clock.
-    test: { name, include, globalSetup, fileParallelism: globalSetup.length === 0, testTimeout: 20_000 },
+    test: { name, include, globalSetup, fileParallelism: globalSetup.length === 0 },
   };
 }
 
