@@ -43,7 +43,8 @@ export function useRoute(): Route {
 }
 
 /** Changes what the page is asked to show, as a choice of a filter does: the back button leads past it. */
-export function replaceQuery(route: Route, change: Record<string, string | null>): void {
-  const query = { ...Object.fromEntries(route.query), ...change };
-  location.replace(hashOf(route.page, route.id, query));
+export function replaceQuery(change: Record<string, string | null>): void {
+  // What was chosen last, even where it is not shown yet.
+  const { page, id, query } = routeOf(location.hash);
+  location.replace(hashOf(page, id, { ...Object.fromEntries(query), ...change }));
 }

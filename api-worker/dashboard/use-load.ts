@@ -8,6 +8,14 @@ export interface Loaded<T> {
   reload: () => void;
 }
 
+interface State<T> {
+  data: T | null;
+  error: Error | null;
+  /** Which question this answers, and which time it was asked; null: not yet. */
+  of: string;
+  turn: number | null;
+}
+
 /**
  * Reads something when the page is shown, and again when what it depends on changes; an answer that
  * comes after that is dropped. What cannot be read anew stays, unless it is the answer to another question.
@@ -20,25 +28,21 @@ export function useLoad<T>(
   depends: readonly (string | number | boolean | null)[],
 ): Loaded<T> {
   const question = JSON.stringify(depends);
-  const [state, setState] = useState<{ data: T | null; of: string; error: Error | null; loading: boolean }>({
-    data: null,
-    of: question,
-    error: null,
-    loading: true,
-  });
   const [turn, setTurn] = useState(0);
+  const [state, setState] = useState<State<T>>({ data: null, error: null, of: question, turn: null });
   // biome-ignore lint/correctness/useExhaustiveDependencies: what `read` depends on is said by `depends`.
   useEffect(() => {
     const abort = new AbortController();
-    setState((state) => ({ ...state, error: null, loading: true }));
     read(abort.signal).then(
-      (data) => abort.signal.aborted || setState({ data, of: question, error: null, loading: false }),
+      (data) => abort.signal.aborted || setState({ data, error: null, of: question, turn }),
       (error: Error) =>
         abort.signal.aborted ||
-        setState(({ data, of }) => ({ data: of === question ? data : null, of: question, error, loading: false })),
+        setState(({ data, of }) => ({ data: of === question ? data : null, error, of: question, turn })),
     );
     return () => abort.abort();
   }, [question, turn]);
   const reload = useCallback(() => setTurn((turn) => turn + 1), []);
-  return { data: state.data, error: state.error, loading: state.loading, reload };
+  // From the same render on in which something else is asked for.
+  const loading = state.of !== question || state.turn !== turn;
+  return { data: state.data, error: loading ? null : state.error, loading, reload };
 }

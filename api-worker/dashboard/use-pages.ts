@@ -19,8 +19,10 @@ interface State<Row> {
   rows: Row[] | null;
   last: string | null;
   hasMore: boolean;
-  /** Which list it is. */
+  error: Error | null;
+  /** Which list it is, and which time it was asked for; null: not yet. */
   of: string;
+  turn: number | null;
 }
 
 /**
@@ -30,10 +32,8 @@ interface State<Row> {
 export function usePages<Row>(path: string, query: Query): Pages<Row> {
   const { api } = useSession();
   const list = JSON.stringify([path, query]);
-  const none: State<Row> = { rows: null, last: null, hasMore: false, of: list };
+  const none: State<Row> = { rows: null, last: null, hasMore: false, error: null, of: list, turn: null };
   const [state, setState] = useState(none);
-  const [error, setError] = useState<Error | null>(null);
-  const [loading, setLoading] = useState(true);
   const [turn, setTurn] = useState(0);
   /** What the next read follows: only one that was asked for by `more` follows any. */
   const follows = useRef<string | null>(null);
@@ -42,32 +42,28 @@ export function usePages<Row>(path: string, query: Query): Pages<Row> {
     const abort = new AbortController();
     const after = follows.current;
     follows.current = null;
-    setLoading(true);
-    setError(null);
     api.get<List<Row>>(path, { ...query, ...(after !== null && { after }) }, abort.signal).then(
-      ({ data, last_id, has_more }) => {
-        if (abort.signal.aborted) return;
+      ({ data, last_id, has_more }) =>
+        abort.signal.aborted ||
         setState(({ rows }) => ({
           rows: after === null ? data : [...(rows ?? []), ...data],
           last: last_id,
           hasMore: has_more,
+          error: null,
           of: list,
-        }));
-        setLoading(false);
-      },
-      (error: Error) => {
-        if (abort.signal.aborted) return;
-        setState((state) => (state.of === list ? state : none));
-        setError(error);
-        setLoading(false);
-      },
+          turn,
+        })),
+      (error: Error) =>
+        abort.signal.aborted || setState((state) => ({ ...(state.of === list ? state : none), error, turn })),
     );
     return () => abort.abort();
   }, [list, turn]);
+  // From the same render on in which another list is asked for.
+  const loading = state.of !== list || state.turn !== turn;
   return {
     rows: state.rows,
     hasMore: state.hasMore,
-    error,
+    error: loading ? null : state.error,
     loading,
     more: () => {
       follows.current = state.last;

@@ -43,7 +43,7 @@ function AccountList({ route }: { route: Route }) {
             type="search"
             placeholder="begins with"
             value={search}
-            onChange={(search) => replaceQuery(route, { search })}
+            onChange={(search) => replaceQuery({ search })}
           />
         </search>
       </div>

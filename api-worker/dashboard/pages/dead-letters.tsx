@@ -76,13 +76,13 @@ function LetterList({ route }: { route: Route }) {
           label="State"
           options={STATES}
           value={state}
-          onChange={(state) => replaceQuery(route, { state: state === 'stuck' ? null : state })}
+          onChange={(state) => replaceQuery({ state: state === 'stuck' ? null : state })}
         />
         <Choice<Queue>
           label="Queue"
           options={QUEUES}
           value={chosenQueue}
-          onChange={(queue) => replaceQuery(route, { queue: queue === 'all' ? null : queue })}
+          onChange={(queue) => replaceQuery({ queue: queue === 'all' ? null : queue })}
         />
       </Head>
       <div class="stack">

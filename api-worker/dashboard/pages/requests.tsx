@@ -44,14 +44,13 @@ function RequestList({ route }: { route: Route }) {
   };
   const pages = usePages<LedgerRequest>('/usage/requests', { ...filter, limit: PAGE });
   const { rows, hasMore, error, loading, reload } = pages;
-  const change = (set: Record<string, string | null>) => replaceQuery(route, set);
   return (
     <>
       <Head title="Requests">
-        <Scope value={account} onChange={(account) => change({ account })} />
+        <Scope value={account} onChange={(account) => replaceQuery({ account })} />
         <label class="scope">
           Time
-          <select value={name ?? ''} onChange={({ currentTarget }) => change({ time: currentTarget.value })}>
+          <select value={name ?? ''} onChange={({ currentTarget }) => replaceQuery({ time: currentTarget.value })}>
             <option value="">any</option>
             {SPANS.map(([value, shown]) => (
               <option key={value} value={value}>
@@ -60,13 +59,13 @@ function RequestList({ route }: { route: Route }) {
             ))}
           </select>
         </label>
-        <Filter label="Model" placeholder="any" value={filter.model} onChange={(model) => change({ model })} />
-        <Filter label="Key" placeholder="any" value={filter.key} onChange={(key) => change({ key })} />
+        <Filter label="Model" placeholder="any" value={filter.model} onChange={(model) => replaceQuery({ model })} />
+        <Filter label="Key" placeholder="any" value={filter.key} onChange={(key) => replaceQuery({ key })} />
         <Choice<Outcome>
           label="Outcome"
           options={OUTCOMES}
           value={outcome}
-          onChange={(outcome) => change({ outcome: outcome === 'all' ? null : outcome })}
+          onChange={(outcome) => replaceQuery({ outcome: outcome === 'all' ? null : outcome })}
         />
         <button type="button" onClick={reload}>
           Refresh

@@ -46,17 +46,16 @@ export function UsagePage({ route }: { route: Route }) {
     },
     [time, account, by],
   );
-  const change = (set: Record<string, string | null>) => replaceQuery(route, set);
   return (
     <>
       <Head title="Usage">
-        <Scope value={account} onChange={(account) => change({ account })} />
-        <Choice<SpanName> label="Time" options={SPANS} value={time} onChange={(time) => change({ time })} />
+        <Scope value={account} onChange={(account) => replaceQuery({ account })} />
+        <Choice<SpanName> label="Time" options={SPANS} value={time} onChange={(time) => replaceQuery({ time })} />
         <Choice<Group | 'total'>
           label="Plots by"
           options={[['total', 'Total'], ...groups.map((group) => [group, GROUP_NAMES[group]] as const)]}
           value={by ?? 'total'}
-          onChange={(by) => change({ by: by === 'total' ? null : by })}
+          onChange={(by) => replaceQuery({ by: by === 'total' ? null : by })}
         />
         <button type="button" onClick={reload}>
           Refresh
