@@ -31,7 +31,7 @@ const ROUNDS = args.quick ? 1 : 3;
 const PROMPT_CHARS = 100_000;
 const LOOK_EVERY_MS = 200;
 /** What is told later than this after a collection holds the garbage of what was done in between. */
-const PROMPT_MS = 20;
+const SOON_MS = 20;
 
 const random = randomFrom(1);
 /** A prompt that cannot be packed much: the worst that analytics can be sent. */
@@ -70,7 +70,7 @@ try {
       await collectGarbage();
       const collectedAt = Date.now();
       const bytes = await held();
-      return Date.now() - collectedAt > PROMPT_MS ? null : bytes;
+      return Date.now() - collectedAt > SOON_MS ? null : bytes;
     };
     const heldIdle = async (): Promise<number> => (await heldCollected()) ?? heldIdle();
 
