@@ -30,8 +30,6 @@ const LONG = args.quick ? null : { streams: 50, chunks: 8_000, gapMs: 1 };
 const ROUNDS = args.quick ? 1 : 3;
 const PROMPT_CHARS = 100_000;
 const LOOK_EVERY_MS = 200;
-/** What is told later than this after a collection holds the garbage of what was done in between. */
-const SOON_MS = 20;
 
 const random = randomFrom(1);
 /** A prompt that cannot be packed much: the worst that analytics can be sent. */
@@ -65,14 +63,6 @@ try {
     await db.exec("UPDATE users SET tier = 'unlimited'");
     const collectGarbage = () => inspector.collectGarbage(() => fetch(`http://127.0.0.1:${port}/`));
     const held = async () => heldBy(await inspector.heapUsage());
-    /** Null: it was told too late to mean anything. */
-    const heldCollected = async (): Promise<number | null> => {
-      await collectGarbage();
-      const collectedAt = Date.now();
-      const bytes = await held();
-      return Date.now() - collectedAt > SOON_MS ? null : bytes;
-    };
-    const heldIdle = async (): Promise<number> => (await heldCollected()) ?? heldIdle();
 
     /** All at a time, from the first to the last of what they cause. */
     const measure = async (what: typeof STREAMS, seed: number, collected: boolean): Promise<Held> => {
@@ -85,11 +75,12 @@ try {
         .finally(() => (over = true));
       const looking = async (): Promise<void> => {
         while (!over) {
-          const now = await (collected ? heldCollected() : held());
-          if (ended === 0) inProgress = Math.max(inProgress, now ?? 0);
-          peak = Math.max(peak, now ?? 0);
+          if (collected) await collectGarbage();
+          const now = await held();
+          if (ended === 0) inProgress = Math.max(inProgress, now);
+          peak = Math.max(peak, now);
           rss = Math.max(rss, memoryOf(pid).now);
-          // While they end the isolate is busy, and tells seldom in time.
+          // While they end, again at once: most is held then.
           if (ended === 0 || ended === what.streams) await wait(LOOK_EVERY_MS);
         }
       };
@@ -98,14 +89,16 @@ try {
     };
 
     await measure({ ...STREAMS, streams: 1 }, 0, true);
-    const [idle, idleRss] = [await heldIdle(), memoryOf(pid).now];
+    await collectGarbage();
+    const [idle, idleRss] = [await held(), memoryOf(pid).now];
     const rounds = progress('rounds', ROUNDS + (LONG ? 2 : 1));
     const held200: Held[] = [];
     for (let n = 1; n <= ROUNDS; n += 1) {
       held200.push(await measure(STREAMS, n, true));
       rounds.advance(1);
     }
-    const leftAfter = (await heldIdle()) - idle;
+    await collectGarbage();
+    const leftAfter = (await held()) - idle;
     const uncollected = await measure(STREAMS, ROUNDS + 1, false);
     rounds.advance(1);
     const long = LONG && (await measure(LONG, 0, true));
