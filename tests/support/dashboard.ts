@@ -48,6 +48,25 @@ export async function goTo(page: Page, hash: string, heading: string): Promise<v
   await settled(page);
 }
 
+/**
+ * Goes to a place by its fragment.
+ *
+ * @returns what a part of the page says of itself as soon as that is followed, before anything can have been read:
+ *   whether it is busy, and its text.
+ */
+export function atOnce(page: Page, hash: string, part: string): Promise<{ busy: string | null; text: string | null }> {
+  return page.evaluate(
+    async ([hash, part]) => {
+      const followed = new Promise((resolve) => addEventListener('hashchange', resolve, { once: true }));
+      location.hash = hash;
+      await followed;
+      const shown = document.querySelector(part);
+      return { busy: shown?.closest('[aria-busy]')?.ariaBusy ?? null, text: shown?.textContent ?? null };
+    },
+    [hash, part] as const,
+  );
+}
+
 /** Resolves when the page shows what its fragment asks for, and reads nothing any more. */
 export async function settled(page: Page): Promise<void> {
   const unsettled = await page.evaluate(async (withinMs) => {

@@ -1,7 +1,7 @@
 import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHROMIUM, launchBrowser } from '../../support/browser.ts';
-import { cellsOf, factOf, goTo, REFUSED, settled, signIn, visitDashboard } from '../../support/dashboard.ts';
+import { atOnce, cellsOf, factOf, goTo, REFUSED, settled, signIn, visitDashboard } from '../../support/dashboard.ts';
 import { storeDeadLetters } from '../../support/dead-letter.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type System, startSystem } from '../../support/system.ts';
@@ -53,6 +53,11 @@ describe.skipIf(!CHROMIUM)('the dashboard when something goes wrong', () => {
       await ask(page, 'Account', 'bob');
       await page.getByRole('alert').getByText('Usage cannot be read at the moment.').waitFor();
       expect(await page.locator('.tiles, .chart, table').count()).toBe(0);
+      // Nor, where something else is asked for, what was wrong with them.
+      expect((await atOnce(page, '#/?account=tester', 'main')).text).not.toContain('cannot be read');
+      await settled(page);
+      await ask(page, 'Account', 'bob');
+      await page.getByRole('alert').getByText('Usage cannot be read at the moment.').waitFor();
       await page.unroute(/user_id=bob/);
       await page.getByRole('button', { name: 'Try again' }).click();
       await expect.poll(() => factOf(page, 'Requests')).toBe('1');
@@ -62,6 +67,10 @@ describe.skipIf(!CHROMIUM)('the dashboard when something goes wrong', () => {
       await ask(page, 'Account', 'bob');
       await page.getByRole('alert').getByText('It broke.').waitFor();
       expect(await page.getByRole('table').count()).toBe(0);
+      expect((await atOnce(page, '#/requests?account=tester', 'main')).text).not.toContain('It broke.');
+      await settled(page);
+      await ask(page, 'Account', 'bob');
+      await page.getByRole('alert').getByText('It broke.').waitFor();
       await page.unroute(/user_id=bob/);
       await page.getByRole('button', { name: 'Try again' }).click();
       await expect.poll(() => page.getByRole('row').count()).toBe(2);
