@@ -39,6 +39,7 @@ export default defineConfig({
           include: ['tests/e2e/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // As long as tests/support/eventually.ts waits for what processes do.
           expect: { poll: { timeout: 10_000 } },
           // Hundreds of Node processes are started, many of them wrangler's, which compile the same programs.
           env: { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') },

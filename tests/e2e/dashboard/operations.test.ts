@@ -72,9 +72,7 @@ describe.skipIf(!CHROMIUM)('operations in the dashboard', () => {
         await page.getByText('Usage', { exact: true }).last().click();
         await page.getByText('All that are stuck of usage (131)').click();
         await page.getByRole('button', { name: 'Replay', exact: true }).click();
-        await expect
-          .poll(() => done(page).textContent(), { timeout: 10_000 })
-          .toBe('130 sent to be billed ($0.0000013), 1 refused.');
+        await expect.poll(() => done(page).textContent()).toBe('130 sent to be billed ($0.0000013), 1 refused.');
         const refused = (await cellsOf(page, 'What became of each')).find((cells) => cells[2] === 'refused');
         expect(refused?.[4]).toContain('The message is invalid');
 
